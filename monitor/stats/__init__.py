@@ -1,0 +1,1 @@
+"""Statistics over counts: arrays in, numbers out; an undefined result is None."""
