@@ -17,7 +17,8 @@ from monitor.stats.numeric import Counts
 #: The most categories that have a cell of their own, and the most that are known at all.
 MOST = 100
 KNOWN = 10_000
-#: Reference rows that a cell of its own needs on average (K <= n / 20).
+#: So many cells a column may always have; beyond them each needs 20 rows (K <= n / 20).
+FREE_CELLS = 10
 ROWS_PER_CELL = 20
 
 
@@ -151,11 +152,22 @@ class CategoricalGrid:
         return hash((self.categories, self.others))
 
 
+def cells_for(rows: int) -> int:
+    """Return how many categories are compared one by one, given so many rows.
+
+    Without a limit the chance differences of many rare categories add up to "drift".
+
+    >>> cells_for(50), cells_for(1000)
+    (10, 50)
+    """
+    return max(FREE_CELLS, rows // ROWS_PER_CELL)
+
+
 def build_categorical(values: Sequence[object], most: int = MOST) -> CategoricalGrid:
     """Build the grid of a reference's values; null takes no part.
 
-    The K most frequent categories get a cell, K <= `most` and <= rows / 20 (at least 2); up to
-    10,000 more are known by name. Raises BaselineError if no category is left.
+    The K most frequent categories get a cell, K <= `most` and <= `cells_for(rows)`; up to 10,000
+    more are known by name. Raises BaselineError if no category is left.
 
     >>> build_categorical(["b", "a", "b", None]).categories
     ('b', 'a')
@@ -172,7 +184,7 @@ def build_categorical(values: Sequence[object], most: int = MOST) -> Categorical
             "mend the column or exclude it"
         )
     ranked = sorted(names, key=lambda name: (-names[name], name))
-    k = min(most, max(2, names.total() // ROWS_PER_CELL))
+    k = min(most, cells_for(names.total()))
     return CategoricalGrid(
         categories=tuple(ranked[:k]),
         others=frozenset(ranked[k : k + KNOWN]),

@@ -1,0 +1,93 @@
+"""Which cells of a column a statistic compares, merged from the fine bins.
+
+*Open* cells serve PSI: at most ten quantile bins whose outer ones have no end, over valid rows;
+or the categories that the reference knows. A cell that the reference leaves empty would make PSI
+an artefact of the reference's size, so what lies outside is a rate with its own test.
+
+*Closed* cells serve JS, chi-squared and Hellinger, which bear empty cells: what lies below,
+above or is unseen is a cell apart.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from monitor.stats.categorical import cells_for
+from monitor.stats.grid import CategoricalGrid, Counts, Grid, NumericGrid
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cells:
+    """Counts of both sides over the same cells, each int64[K], and what the cells are called."""
+
+    current: Counts
+    reference: Counts
+    names: tuple[str, ...]
+
+
+def open_cells(current: Counts, reference: Counts, grid: Grid) -> Cells:
+    """Return the cells that PSI compares; raises GridMismatch if the counts don't fit the grid.
+
+    >>> from monitor.stats.grid import build_numeric
+    >>> grid = build_numeric(np.array([0.0, 1.0]))
+    >>> open_cells(grid.counts(np.array([-9.0, 1.0, 9.0])), grid.counts(np.array([0.0])), grid)
+    Cells(current=array([1, 2]), reference=array([1, 0]), names=('< 0.5', '>= 0.5'))
+    """
+    grid.check(current), grid.check(reference)
+    if isinstance(grid, CategoricalGrid):
+        return _categories(current, reference, grid, closed=False)
+    starts = np.concatenate(([0], grid.coarse + 1))
+    return Cells(
+        _merged(current, grid, starts), _merged(reference, grid, starts), _ranges(grid, grid.coarse)
+    )
+
+
+def closed_cells(current: Counts, reference: Counts, grid: Grid) -> Cells:
+    """Return the cells that JS, chi-squared and Hellinger compare; raises GridMismatch."""
+    grid.check(current), grid.check(reference)
+    if isinstance(grid, CategoricalGrid):
+        return _categories(current, reference, grid, closed=True)
+    cuts = np.concatenate(([0], grid.coarse, [grid.edges.size - 1]))
+    starts = np.concatenate(([0], cuts + 1))
+    return Cells(
+        _merged(current, grid, starts), _merged(reference, grid, starts), _ranges(grid, cuts)
+    )
+
+
+def uniform_counts(counts: Counts, grid: NumericGrid) -> Counts:
+    """Return int64[10] over ten equal bins of the reference's range, as `np.histogram` counts."""
+    below = np.cumsum(grid.check(counts)[: grid.bins])
+    return np.diff(below[grid.uniform])
+
+
+def valid_rows(counts: Counts, grid: Grid) -> int:
+    """Return the number of rows that held a finite number or a category, in range or not."""
+    grid.check(counts)
+    last = grid.bins if isinstance(grid, NumericGrid) else grid.bins + 2
+    return int(counts[:last].sum())
+
+
+def _merged(counts: Counts, grid: NumericGrid, starts: Counts) -> Counts:
+    return np.asarray(np.add.reduceat(counts[: grid.bins], starts), dtype=np.int64)
+
+
+def _categories(current: Counts, reference: Counts, grid: CategoricalGrid, closed: bool) -> Cells:
+    k = min(grid.bins, cells_for(int(current[: grid.bins + 2].sum())))
+    names = (*grid.categories[:k], "__other__", *(["__unseen__"] if closed else []))
+
+    def merge(counts: Counts) -> Counts:
+        rest = [counts[k : grid.bins + 1].sum()]
+        return np.concatenate(
+            (counts[:k], rest, counts[[grid.UNSEEN]] if closed else []), dtype=int
+        )
+
+    return Cells(merge(current), merge(reference), names)
+
+
+def _ranges(grid: NumericGrid, cuts: Counts) -> tuple[str, ...]:
+    bounds = [f"{grid.edges[cut]:.6g}" for cut in cuts]
+    if not bounds:
+        return ("all",)
+    between = [f"{low} to {high}" for low, high in pairwise(bounds)]
+    return (f"< {bounds[0]}", *between, f">= {bounds[-1]}")
