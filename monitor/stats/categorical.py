@@ -3,6 +3,7 @@
 A value is counted under its canonical name, so that `1`, `1.0` and `"1"` are one category.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -42,6 +43,11 @@ def canonical(value: object) -> str | None:
         except ValueError:  # more digits than Python prints
             return None
     return None
+
+
+def is_null(value: object) -> bool:
+    """Say whether a value is missing: None or NaN."""
+    return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,7 +110,7 @@ class CategoricalGrid:
         return np.bincount(self.codes(values), minlength=self.width).astype(np.int64)
 
     def _slot(self, value: object) -> int:
-        if value is None or value != value:  # noqa: PLR0124 - NaN alone differs from itself
+        if is_null(value):
             return self.width + self.NULL
         name = canonical(value)
         if name is None:
@@ -174,7 +180,7 @@ def build_categorical(values: Sequence[object], most: int = MOST) -> Categorical
     """
     names: Counter[str] = Counter()
     for value in values:
-        if value is not None and value == value:  # noqa: PLR0124 - NaN alone differs from itself
+        if not is_null(value):
             name = value if type(value) is str else canonical(value)
             if name is not None:
                 names[name] += 1

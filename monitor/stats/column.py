@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from monitor.stats.grid import CategoricalGrid, Counts, Floats, Grid
+from monitor.stats.grid import CategoricalGrid, Counts, Floats, Grid, is_null
 
 Values = Sequence[object] | npt.NDArray[Any]
 _PLAIN = {float, int, type(None)}
@@ -45,6 +45,26 @@ def numbers(values: Values) -> Numbers:
     return Numbers(np.array([np.nan if n is None else n for n in read], dtype=np.float64), wrong)
 
 
+def infer_kind(values: Values) -> Literal["numeric", "categorical"] | None:
+    """Say what a column holds: numeric if all that isn't null is a number, None if all is null.
+
+    Booleans are categories, and so is a column that mixes numbers with anything else.
+
+    >>> infer_kind([1, None, 2.5]), infer_kind([1, "a"]), infer_kind([True]), infer_kind([None])
+    ('numeric', 'categorical', 'categorical', None)
+    """
+    if isinstance(values, np.ndarray) and values.dtype != object:
+        if values.dtype.kind not in "fiu":
+            return "categorical" if values.size else None
+        return None if np.isnan(values).all() else "numeric"
+    if set(map(type, values)) - _PLAIN:
+        values = [value for value in values if not is_null(value)]
+        if not values:
+            return None
+        return "categorical" if any(_number(value) is None for value in values) else "numeric"
+    return None if all(map(is_null, values)) else "numeric"
+
+
 def _number(value: object) -> float | None:
     """Return the value as a float, NaN for null, None if it is no number."""
     if value is None:
@@ -67,7 +87,7 @@ def count(grid: Grid, values: Values) -> Counts:
     [1, 1, 1, 1, 0, 1]
     """
     if isinstance(grid, CategoricalGrid):
-        return grid.counts(_listed(values))
+        return grid.counts(listed(values))
     column = numbers(values)
     wrong = int(column.wrong.sum())
     return grid.counts(column.values[~column.wrong] if wrong else column.values, wrong)
@@ -76,12 +96,13 @@ def count(grid: Grid, values: Values) -> Counts:
 def codes(grid: Grid, values: Values) -> npt.NDArray[np.int32]:
     """Return the slot of each row of a column; their bincount is `count`."""
     if isinstance(grid, CategoricalGrid):
-        return grid.codes(_listed(values))
+        return grid.codes(listed(values))
     column = numbers(values)
     result = grid.codes(column.values)
     result[column.wrong] = grid.width + grid.TYPE_ERROR
     return result
 
 
-def _listed(values: Values) -> Sequence[object]:
+def listed(values: Values) -> Sequence[object]:
+    """Return the column's values as Python objects."""
     return values.tolist() if isinstance(values, np.ndarray) else values

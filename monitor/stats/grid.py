@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from monitor.errors import BaselineError
-from monitor.stats.categorical import CategoricalGrid, build_categorical, canonical
+from monitor.stats.categorical import CategoricalGrid, build_categorical, canonical, is_null
 from monitor.stats.numeric import Counts, Floats, Indexes, NumericGrid, build_numeric
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "build_numeric",
     "canonical",
     "grid_from_dict",
+    "is_null",
 ]
 
 Grid = NumericGrid | CategoricalGrid

@@ -1,0 +1,138 @@
+"""Build a baseline from columns of a reference: bins, counts, and outcomes by label age."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+
+from monitor.baselines.baseline import Baseline
+from monitor.baselines.confusion import build_outcomes
+from monitor.errors import BaselineError
+from monitor.stats.column import Values, count, infer_kind, listed, numbers
+from monitor.stats.grid import Grid, build_categorical, build_numeric
+from monitor.stats.layout import Column, Layout
+
+Task = Literal["classification", "regression"]
+#: How long labels are waited for where the model doesn't say: 30 days.
+MAX_DELAY_MS = 30 * 24 * 3_600_000
+
+
+def build_baseline(
+    id: str,
+    model_id: str,
+    columns: Mapping[str, Values],
+    kinds: Mapping[str, str] | None = None,
+    prediction: Values | None = None,
+    score: Values | None = None,
+    labels: Values | None = None,
+    prediction_ms: Values | None = None,
+    label_ms: Values | None = None,
+    max_delay_ms: int = MAX_DELAY_MS,
+    task: Task = "classification",
+) -> Baseline:
+    """Build a baseline from a reference of equally long columns, one row a prediction.
+
+    `columns` are the features, in the order of the layout; `kinds` declares some of them
+    `numeric` or `categorical`, and the others are inferred (`infer_kind`). `prediction` is a
+    class, or a number where `task` is regression. With `labels` and `prediction` of a
+    classification the baseline has outcomes; their ages are known where `prediction_ms` and
+    `label_ms` (milliseconds since 1970) are given. Raises BaselineError for a column that
+    cannot be judged later, naming it and the remedy.
+
+    >>> built = build_baseline("b", "m", {"x": [1.0, 2.0], "color": ["red", None]})
+    >>> built.rows, dict(built.features)
+    (2, {'x': 'numeric', 'color': 'categorical'})
+    """
+    rows = _rows(
+        {
+            **columns,
+            **{
+                name: values
+                for name, values in (
+                    ("prediction", prediction),
+                    ("score", score),
+                    ("label", labels),
+                    ("timestamp", prediction_ms),
+                    ("label timestamp", label_ms),
+                )
+                if values is not None
+            },
+        }
+    )
+    made = _grids(columns, kinds or {})
+    sources = {f"feature/{name}": columns[name] for name in columns}
+    if prediction is not None:
+        numeric = task == "regression"
+        made["prediction"] = _grid(
+            "prediction", prediction, "numeric" if numeric else "categorical"
+        )
+        sources["prediction"] = prediction
+    if score is not None:
+        made["score"] = _grid("score", score, "numeric")
+        sources["score"] = score
+    layout = Layout(tuple(Column(subject, grid) for subject, grid in made.items()))
+    reference = layout.zeros()
+    for subject, grid in made.items():
+        reference[layout.slice(subject)] = count(grid, sources[subject])
+    times = None if prediction_ms is None else numbers(prediction_ms).values
+    known = times is not None and bool(np.isfinite(times).any())
+    outcomes = None
+    if prediction is not None and labels is not None and task == "classification":
+        outcomes = build_outcomes(prediction, labels, prediction_ms, label_ms, max_delay_ms)
+    return Baseline(
+        id=id,
+        model_id=model_id,
+        layout=layout,
+        reference=reference,
+        rows=rows,
+        outcomes=outcomes,
+        start_ms=int(np.nanmin(times)) if known and times is not None else None,
+        end_ms=int(np.nanmax(times)) if known and times is not None else None,
+    )
+
+
+def _rows(columns: Mapping[str, Values]) -> int:
+    """Return the common length of all columns, or raise BaselineError."""
+    lengths = {name: len(values) for name, values in columns.items()}
+    if not lengths or max(lengths.values()) == 0:
+        raise BaselineError("the reference has no rows, and a baseline needs some: give it data")
+    rows = next(iter(lengths.values()))
+    for name, length in lengths.items():
+        if length != rows:
+            raise BaselineError(
+                f"column {name!r} has {length} rows and the first one {rows}: "
+                "a reference has one row a prediction in every column"
+            )
+    return rows
+
+
+def _grids(columns: Mapping[str, Values], kinds: Mapping[str, str]) -> dict[str, Grid]:
+    missing = [name for name in kinds if name not in columns]
+    if missing:
+        raise BaselineError(
+            f"declared features that the reference lacks: {', '.join(missing)}; "
+            f"it has {', '.join(columns) or 'none'}"
+        )
+    decided = {name: kinds.get(name) or infer_kind(values) for name, values in columns.items()}
+    empty = [name for name, kind in decided.items() if kind is None]
+    if empty:
+        raise BaselineError(
+            f"no value in any row of {', '.join(empty)}: there is nothing to compare with; "
+            "mend the reference, or name the feature under data_drift: exclude"
+        )
+    return {
+        f"feature/{name}": _grid(name, columns[name], kind)
+        for name, kind in decided.items()
+        if kind is not None
+    }
+
+
+def _grid(name: str, values: Values, kind: str) -> Grid:
+    try:
+        if kind == "numeric":
+            return build_numeric(numbers(values).values)
+        if kind == "categorical":
+            return build_categorical(listed(values))
+    except BaselineError as error:
+        raise BaselineError(f"{name}: {error}") from None
+    raise BaselineError(f"{name}: unknown kind {kind!r}; known: categorical, numeric")
