@@ -1,0 +1,1 @@
+"""What is judged: one question a file; `@detector` registers it, discovery finds the file."""

@@ -1,0 +1,66 @@
+"""What a detector says about one subject in one window: a verdict with its numbers."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Grade = Literal["low", "medium", "high", "critical"]
+Verdict = Literal[
+    "low",
+    "medium",
+    "high",
+    "critical",
+    "insufficient_data",
+    "no_traffic",
+    "labels_immature",
+    "baseline_missing",
+]
+
+GRADES: tuple[Grade, ...] = ("low", "medium", "high", "critical")
+UNJUDGED: tuple[Verdict, ...] = (
+    "insufficient_data",
+    "no_traffic",
+    "labels_immature",
+    "baseline_missing",
+)
+
+Statistics = dict[str, float | list[float] | None]
+
+
+class TopBin(msgspec.Struct, frozen=True, kw_only=True):
+    """One bin that moved: its text, and its share of the reference and of the window."""
+
+    bin: str
+    reference: float
+    current: float
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One detector's judgement of one subject in one window; value is None where undefined.
+
+    `threshold` is the highest limit that the value exceeded or, when it exceeded none, the
+    lowest one; `expected` the mean of the value when nothing has changed; `p_value` that of
+    the exact or asymptotic test named by the detector. `statistics` carries the other figures
+    under their short names, None where one is undefined.
+    """
+
+    detector: str
+    subject: str
+    statistic: str
+    verdict: Verdict
+    message: str
+    value: float | None = None
+    threshold: float | None = None
+    expected: float | None = None
+    p_value: float | None = None
+    n_reference: int = 0
+    n_current: int = 0
+    statistics: Statistics = {}
+    top_bins: tuple[TopBin, ...] = ()
+
+    @property
+    def graded(self) -> bool:
+        """Whether the verdict is a grade, and not a reason for having none."""
+        return self.verdict in GRADES
