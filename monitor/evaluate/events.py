@@ -1,0 +1,120 @@
+"""Judgements to events: one for every finding that someone must act on, one for every window.
+
+The window's event carries every verdict of a detector, also `low` and the reasons for having none,
+so that the absence of a drift event is never mistaken for health.
+"""
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from monitor.detectors.finding import Finding
+from monitor.evaluate.judged import Judged
+from monitor.events.cloudevents import cloud_event, event_key, rfc3339
+from monitor.events.types import FindingData, Result, Span, TopBin, WindowData
+from monitor.observe.model import Monitored
+from monitor.panes.flush import Output
+
+DRIFT_TYPE = "dev.watchkeeper.drift.detected.v1"
+WINDOW_TYPE = "dev.watchkeeper.window.judged.v1"
+SEVERE = ("medium", "high", "critical")
+
+
+def events(
+    judged: Judged, model: Monitored, offsets: Mapping[str, list[int]]
+) -> Iterator[Output]:
+    """The events of one judgement: a summary of the window, and each finding of medium or more."""
+    yield _window(judged, model, offsets)
+    for finding in judged.findings:
+        if finding.verdict in SEVERE:
+            yield _drift(finding, judged, model, offsets)
+
+
+def _key(judged: Judged, model: Monitored, subject: str, statistic: str = "") -> str:
+    """What identifies an event, whatever its revision: segments are empty until they are built."""
+    return event_key(
+        model.spec.id, judged.version, judged.detector, subject, "",
+        str(judged.start_ms), str(judged.end_ms),
+    )  # fmt: skip
+
+
+def _drift(
+    finding: Finding, judged: Judged, model: Monitored, offsets: Mapping[str, list[int]]
+) -> Output:
+    key = _key(judged, model, finding.subject)
+    data = FindingData(
+        model_id=model.spec.id,
+        model_version=judged.version,
+        kind="drift",
+        detector=judged.detector,
+        subject=finding.subject,
+        segment="",
+        statistic=finding.statistic,
+        value=finding.value,
+        threshold=finding.threshold,
+        expected=finding.expected,
+        p_value=finding.p_value,
+        n_reference=finding.n_reference,
+        n_current=finding.n_current,
+        window=Span(rfc3339(judged.start_ms), rfc3339(judged.end_ms)),
+        verdict=finding.verdict,
+        severity=finding.verdict,
+        revision=judged.revision,
+        event_key=key,
+        baseline_id=model.baseline.id if model.baseline else None,
+        config_hash=model.spec.config_hash,
+        provisional=False,
+        decidable=True,
+        age_ms=judged.age_ms,
+        statistics=finding.statistics,
+        top_bins=[TopBin(b.bin, b.reference, b.current) for b in finding.top_bins],
+        source_offsets=dict(offsets),
+        authority=model.spec.authority,
+        message=finding.message,
+    )
+    return _output(DRIFT_TYPE, finding.subject, key, judged, model, data)
+
+
+def _window(judged: Judged, model: Monitored, offsets: Mapping[str, list[int]]) -> Output:
+    key = _key(judged, model, "window")
+    data = WindowData(
+        model_id=model.spec.id,
+        model_version=judged.version,
+        kind="window",
+        detector=judged.detector,
+        window=Span(rfc3339(judged.start_ms), rfc3339(judged.end_ms)),
+        predictions=judged.rows,
+        revision=judged.revision,
+        event_key=key,
+        baseline_id=model.baseline.id if model.baseline else None,
+        config_hash=model.spec.config_hash,
+        age_ms=judged.age_ms,
+        source_offsets=dict(offsets),
+        results=[
+            Result(
+                subject=f.subject,
+                statistic=f.statistic,
+                verdict=f.verdict,
+                value=f.value,
+                n_current=f.n_current,
+                message=f.message if not f.graded else "",
+            )
+            for f in judged.findings
+        ],
+    )
+    return _output(WINDOW_TYPE, "window", key, judged, model, data)
+
+
+def _output(
+    type_: str, subject: str, key: str, judged: Judged, model: Monitored, data: msgspec.Struct
+) -> Output:
+    value = cloud_event(
+        type=type_,
+        source=f"/watchkeeper/{model.spec.id}",
+        subject=subject,
+        time_ms=judged.end_ms,
+        id=f"{key}.{judged.revision}",
+        data=data,
+        partitionkey=model.spec.id,
+    )
+    return Output("drift-events", model.spec.id.encode(), value)

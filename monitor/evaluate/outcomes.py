@@ -1,0 +1,136 @@
+"""Windows of performance: judged at fixed label ages, never label by label.
+
+A window is looked at whenever all labels up to an age limit must have been read. It is judged
+first at the least age at which enough of its predictions are labelled, then at half and at the
+whole of `labels.max_delay`; each time only labels up to that age count, in the window and in the
+baseline, so that the verdict depends on event time alone.
+"""
+
+from collections.abc import Iterator
+
+from monitor.baselines.baseline import age_limits
+from monitor.detectors.performance import metric_value
+from monitor.detectors.registry import detectors_for
+from monitor.detectors.window import OutcomeWindow
+from monitor.evaluate.judged import Judged
+from monitor.evaluate.store import PaneStore, sum_outcomes
+from monitor.evaluate.windows import first_end, last_complete_end
+from monitor.observe.model import Monitored
+from monitor.panes.codec import Counts
+from monitor.panes.messages import END, OutcomePane
+from monitor.registry.specs import LabelsSpec, PerformanceSpec
+
+
+class OutcomeWindows:
+    """The performance windows of one model; cursors and histories by label age."""
+
+    def __init__(self, model: Monitored, signal: PerformanceSpec, labels: LabelsSpec) -> None:
+        self.model = model
+        self.window = signal.window
+        self.labels = labels
+        self.min_samples = signal.min_samples
+        self.periods = signal.periods
+        outcomes = model.baseline.outcomes if model.baseline else None
+        self.ages = outcomes.ages_ms if outcomes else age_limits(labels.max_delay_ms)
+        self.next_end: list[int | None] = [None] * len(self.ages)
+        #: The metric of the last judged periods by version and age, with their ends.
+        self.history: dict[str, list[list[tuple[int, float]]]] = {}
+        #: How often a window was published, by version and end.
+        self.published: dict[str, dict[int, int]] = {}
+
+    def needed_from(self) -> int | None:
+        """The earliest time that a window to come may still hold, in ms."""
+        ends = [end for end in self.next_end if end is not None]
+        return min(ends) - self.window.size_ms if len(ends) == len(self.ages) else None
+
+    def advance(self, store: PaneStore, inputs_ms: int, labels_ms: int) -> Iterator[Judged]:
+        """Look at every window that the watermarks of predictions and labels complete at an age."""
+        for age, limit in enumerate(self.ages):
+            while True:
+                # Until the first window is complete, a slower partition may bring an earlier one.
+                end = self.next_end[age]
+                if end is None:
+                    first = store.first_start("outcome")
+                    if first is None:
+                        return
+                    end = first_end(self.window, first)
+                if not self._complete(store, end, limit, inputs_ms, labels_ms):
+                    break
+                panes = store.within("outcome", end - self.window.size_ms, end)
+                yield from self._look([p for p in panes if isinstance(p, OutcomePane)], end, age)
+                self.next_end[age] = self._following(store, end, inputs_ms)
+
+    def _complete(
+        self, store: PaneStore, end: int, age_ms: int, inputs_ms: int, labels_ms: int
+    ) -> bool:
+        """Whether all predictions before `end`, and all their labels up to an age, must be here."""
+        if not store.within("outcome", end - self.window.size_ms, END):
+            # Beyond the last prediction there is no performance; silence is told by the inputs.
+            return False
+        complete = inputs_ms == END or end <= last_complete_end(self.window, inputs_ms)
+        return complete and (labels_ms == END or end + age_ms <= labels_ms)
+
+    def _following(self, store: PaneStore, end: int, inputs_ms: int) -> int:
+        """The next window that may hold a prediction: a silence is passed over in one step."""
+        following = end + self.window.hop_ms
+        start = following - self.window.size_ms
+        ends = [first_end(self.window, s) for s in store.starts["outcome"] if s >= start]
+        if inputs_ms != END:
+            ends.append(last_complete_end(self.window, inputs_ms) + self.window.hop_ms)
+        return max(following, min(ends, default=following))
+
+    def _look(self, panes: list[OutcomePane], end: int, age: int) -> Iterator[Judged]:
+        for version in sorted({pane.version for pane in panes}):
+            mine = [p for p in panes if p.version == version]
+            yield from self._judge(version, mine, end, age)
+        if age == len(self.ages) - 1:
+            for ends in self.published.values():
+                ends.pop(end, None)
+
+    def _judge(
+        self, version: str, panes: list[OutcomePane], end: int, age: int
+    ) -> Iterator[Judged]:
+        model, limit = self.model, self.ages[age]
+        baseline = model.baseline
+        outcomes = baseline.outcomes if baseline else None
+        matrix: Counts | None = None
+        if outcomes:
+            kept = [p for p in panes if p.fingerprint == model.fingerprint]
+            counts, _ = sum_outcomes(kept, len(self.ages), len(outcomes.classes))
+            matrix = counts[: age + 1].sum(axis=0)
+        predictions = sum(pane.predictions for pane in panes)
+        labelled = int(matrix.sum()) if matrix is not None else 0
+        covered = predictions > 0 and labelled / predictions >= self.labels.min_coverage
+        histories = self.history.setdefault(version, [[] for _ in self.ages])
+        before = [value for until, value in histories[age] if until <= end - self.window.size_ms]
+        window = OutcomeWindow(
+            spec=model.spec,
+            version=version,
+            start_ms=end - self.window.size_ms,
+            end_ms=end,
+            baseline=baseline,
+            matrix=matrix,
+            predictions=predictions,
+            age_ms=limit,
+            reference=outcomes.cumulative(limit) if outcomes else None,
+            reference_predictions=outcomes.predictions if outcomes else 0,
+            history=tuple(before[-self.periods :]),
+        )
+        if covered and labelled >= self.min_samples:
+            value = metric_value(window)
+            if value is not None:
+                histories[age].append((end, value))
+                # Sliding windows overlap: enough must be kept for `periods` disjoint ones before.
+                overlap = self.window.size_ms // self.window.hop_ms
+                del histories[age][: -(self.periods + overlap)]
+        ends = self.published.setdefault(version, {})
+        late = age >= len(self.ages) - 2
+        if not (late or (covered and end not in ends)):
+            return
+        revision = ends[end] = ends.get(end, -1) + 1
+        for found in detectors_for("performance"):
+            findings = tuple(found.judge(window))
+            yield Judged(
+                found.name, version, end - self.window.size_ms, end, findings, predictions,
+                revision, limit,
+            )  # fmt: skip

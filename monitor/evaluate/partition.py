@@ -1,0 +1,203 @@
+"""Evaluate, one partition of `panes`: a plain object that snapshots go into and verdicts come out of."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from monitor.evaluate.clock import Clock
+from monitor.evaluate.events import events
+from monitor.evaluate.inputs import InputWindows
+from monitor.evaluate.judged import Judged
+from monitor.evaluate.outcomes import OutcomeWindows
+from monitor.evaluate.store import PaneStore
+from monitor.observe.model import Monitored
+from monitor.panes.flush import Flush, Record
+from monitor.panes.messages import FORMAT, InputPane, OutcomePane, Progress, decode
+
+_ROW = msgspec.msgpack.Encoder().encode
+
+
+class ModelRow(msgspec.Struct, array_like=True):
+    """How far the windows of a model have been judged."""
+
+    model_id: str
+    inputs: dict[str, tuple[int | None, bool]]
+    outcomes: list[int | None]
+    history: dict[str, list[list[tuple[int, float]]]]
+    published: dict[str, dict[int, int]]
+    dropped: dict[str, int]
+    format: int = FORMAT
+
+
+class SourceRow(msgspec.Struct, array_like=True):
+    """The last progress of a source partition and when it was appended."""
+
+    progress: bytes
+    append_ms: int
+    format: int = FORMAT
+
+
+_decode_model = msgspec.msgpack.Decoder(ModelRow).decode
+_decode_source = msgspec.msgpack.Decoder(SourceRow).decode
+
+
+class ModelWindows:
+    """All windows of one model, and the panes that they need."""
+
+    def __init__(self, model: Monitored) -> None:
+        self.model = model
+        self.store = PaneStore()
+        #: Panes before these starts are judged and gone; a repeated snapshot of one is ignored.
+        self.dropped: dict[str, int] = {}
+        spec = model.spec
+        self.inputs: dict[str, InputWindows] = {}
+        if spec.data_drift:
+            self.inputs["data_drift"] = InputWindows(model, "data_drift", spec.data_drift.window)
+        if spec.prediction_drift:
+            window = spec.prediction_drift.window
+            self.inputs["prediction_drift"] = InputWindows(model, "prediction_drift", window)
+        self.outcomes: OutcomeWindows | None = None
+        if spec.performance and spec.labels:
+            self.outcomes = OutcomeWindows(model, spec.performance, spec.labels)
+
+    def take(self, pane: InputPane | OutcomePane) -> bytes | None:
+        """Replace a snapshot; return its row key, None if no window needs it any more."""
+        kind = "input" if isinstance(pane, InputPane) else "outcome"
+        needed = self.inputs if kind == "input" else self.outcomes
+        if not needed or pane.start_ms < self.dropped.get(kind, pane.start_ms):
+            return None
+        return _ROW(["pane", pane.model_id, *self.store.put(pane)])
+
+    def advance(self, clock: Clock) -> list[Judged]:
+        """Judge whatever time has completed."""
+        spec = self.model.spec
+        inputs_ms = clock.inputs(spec)
+        judged: list[Judged] = []
+        for windows in self.inputs.values():
+            judged += windows.advance(self.store, inputs_ms)
+        if self.outcomes:
+            judged += self.outcomes.advance(self.store, inputs_ms, clock.labels(spec))
+        return judged
+
+    def forget(self) -> list[bytes]:
+        """Drop panes that no window needs any more; return their row keys."""
+        needed = {
+            "input": [windows.needed_from() for windows in self.inputs.values()],
+            "outcome": [self.outcomes.needed_from()] if self.outcomes else [],
+        }
+        keys = []
+        for kind, starts in needed.items():
+            known = [start for start in starts if start is not None]
+            if known and len(known) == len(starts):
+                self.dropped[kind] = max(min(known), self.dropped.get(kind, min(known)))
+                dropped = self.store.drop(kind, self.dropped[kind])
+                keys += [_ROW(["pane", self.model.spec.id, *pane]) for pane in dropped]
+        return keys
+
+    def to_row(self) -> bytes:
+        """Cursors and histories as bytes."""
+        out = self.outcomes
+        return _ROW(
+            ModelRow(
+                self.model.spec.id,
+                {name: (w.next_end, w.silent) for name, w in self.inputs.items()},
+                out.next_end if out else [],
+                out.history if out else {},
+                out.published if out else {},
+                self.dropped,
+            )
+        )
+
+    def restore(self, row: ModelRow) -> None:
+        """Take up what `to_row` wrote; a signal that was added since begins anew."""
+        for name, (next_end, silent) in row.inputs.items():
+            if name in self.inputs:
+                self.inputs[name].next_end, self.inputs[name].silent = next_end, silent
+        if self.outcomes and len(row.outcomes) == len(self.outcomes.ages):
+            self.outcomes.next_end = list(row.outcomes)
+            self.outcomes.history = row.history
+            self.outcomes.published = row.published
+        self.dropped = dict(row.dropped)
+
+
+class EvaluatePartition:
+    """Merges snapshots, follows time, closes windows and judges them."""
+
+    def __init__(self, models: Sequence[Monitored], sources: int) -> None:
+        self.models = {m.spec.id: m for m in models}
+        self.windows: dict[str, ModelWindows] = {}
+        self.clock = Clock(sources)
+        self._flush = Flush()
+        self._touched: set[str] = set()
+        self._stored: set[bytes] = set()
+
+    def _of(self, model_id: str) -> ModelWindows | None:
+        windows = self.windows.get(model_id)
+        if windows is None and model_id in self.models:
+            windows = self.windows[model_id] = ModelWindows(self.models[model_id])
+        return windows
+
+    def apply(self, topic: str, records: Sequence[Record]) -> None:
+        """Take records of `panes` in offset order, then judge what they complete."""
+        for record in records:
+            message = decode(record.value or b"")
+            if isinstance(message, Progress):
+                self.clock.hear(message, record.timestamp)
+                row = SourceRow(record.value or b"", record.timestamp)
+                self._flush.rows[_ROW(["source", message.source])] = _ROW(row)
+                continue
+            windows = self._of(message.model_id)
+            key = windows.take(message) if windows else None
+            if key is not None:
+                self._flush.rows[key] = record.value
+        offsets = self.clock.offsets()
+        for model_id, windows in self.windows.items():
+            for judged in windows.advance(self.clock):
+                self._touched.add(model_id)
+                self._flush.outputs += events(judged, windows.model, offsets)
+
+    @property
+    def urgent(self) -> bool:
+        """Whether verdicts wait to be published."""
+        return bool(self._flush.outputs)
+
+    def drain(self, offsets: Mapping[str, int], heartbeat: bool, idle: tuple[str, ...]) -> Flush:
+        """Rows that changed, and the events of windows that closed."""
+        flush, self._flush = self._flush, Flush()
+        for model_id in sorted(self._touched):
+            windows = self.windows[model_id]
+            for key in windows.forget():
+                # A pane that came and went between two flushes never was a row.
+                flush.rows.pop(key, None)
+                if key in self._stored:
+                    flush.rows[key] = None
+            flush.rows[_ROW(["model", model_id])] = windows.to_row()
+        self._touched = set()
+        for key, value in flush.rows.items():
+            (self._stored.discard if value is None else self._stored.add)(key)
+        return flush
+
+    def restore(self, rows: Mapping[bytes, bytes], log: Sequence[bytes]) -> None:
+        """Take up the committed rows."""
+        models: list[ModelRow] = []
+        self._stored = set(rows)
+        for key, value in rows.items():
+            kind = msgspec.msgpack.decode(key)[0]
+            if kind == "model":
+                models.append(_decode_model(value))
+            elif kind == "source":
+                row = _decode_source(value)
+                message = decode(row.progress)
+                if isinstance(message, Progress):
+                    self.clock.hear(message, row.append_ms)
+            else:
+                pane = decode(value)
+                windows = None if isinstance(pane, Progress) else self._of(pane.model_id)
+                if windows and not isinstance(pane, Progress):
+                    windows.store.put(pane)
+        for model in models:
+            windows = self._of(model.model_id)
+            if windows:
+                windows.restore(model)
+
+

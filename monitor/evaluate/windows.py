@@ -1,0 +1,30 @@
+"""Windows of event time, aligned to 1970: [end − size, end), an end every hop.
+
+::
+
+    hop 2, size 4      0   2   4   6   8
+                       [-------)
+                           [-------)
+                               [-------)
+"""
+
+from monitor.registry.specs import WindowSpec
+
+
+def first_end(window: WindowSpec, time_ms: int) -> int:
+    """The end of the first window that holds a time.
+
+    >>> first_end(WindowSpec(size_ms=4, hop_ms=2, allowed_lateness_ms=0), 5)
+    6
+    """
+    return time_ms - time_ms % window.hop_ms + window.hop_ms
+
+
+def last_complete_end(window: WindowSpec, mark_ms: int) -> int:
+    """The end of the last window that a watermark completes, its allowed lateness passed.
+
+    >>> last_complete_end(WindowSpec(size_ms=4, hop_ms=2, allowed_lateness_ms=1), 8)
+    6
+    """
+    reached = mark_ms - window.allowed_lateness_ms
+    return reached - reached % window.hop_ms

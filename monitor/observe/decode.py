@@ -1,0 +1,257 @@
+"""Bytes to typed rows: one msgspec decoder over a tagged union of the registered models.
+
+The fast path decodes a record straight into the Struct of its model. A record that it refuses is
+looked at again, slowly: a mistyped *feature* is counted as a type error of that feature; anything
+else gets its reason.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from operator import attrgetter
+from typing import Annotated, Any
+
+import msgspec
+
+from monitor.events.limits import ID_PATTERN, MAX_EVENT_BYTES, MAX_FEATURES, SCHEMA_MAJOR
+from monitor.events.types import EndOfStream
+from monitor.observe.model import Monitored
+from monitor.observe.rejection import Record, Rejected
+from monitor.stats.grid import CategoricalGrid
+
+NAN = float("nan")
+Identifier = Annotated[str, msgspec.Meta(pattern=ID_PATTERN)]
+Timestamp = Annotated[int, msgspec.Meta(ge=0)] | Annotated[datetime, msgspec.Meta(tz=True)]
+Scalar = str | int | float | bool | None
+SchemaVersion = Annotated[str, msgspec.Meta(pattern=rf"^{SCHEMA_MAJOR}(\.|$)")]
+_PATH = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
+
+
+class Row(msgspec.Struct):
+    """What every prediction carries, whatever its model; `features` is a Struct of the model's."""
+
+    prediction_id: Identifier
+    model_version: Identifier
+    timestamp: Timestamp
+    prediction: str | int | float | bool
+    score: float | None = None
+    schema_version: SchemaVersion = f"{SCHEMA_MAJOR}.0"
+
+
+class LabelRow(msgspec.Struct):
+    """A ground-truth label of one prediction."""
+
+    prediction_id: Identifier
+    model_id: Identifier
+    label: str | int | float | bool
+    timestamp: Timestamp
+    schema_version: SchemaVersion = f"{SCHEMA_MAJOR}.0"
+
+
+class ReviewRow(msgspec.Struct):
+    """A human's review of one prediction."""
+
+    review_id: Identifier
+    prediction_id: Identifier
+    model_id: Identifier
+    reviewer_id: Identifier
+    final_decision: str | int | float | bool
+    timestamp: Timestamp
+    schema_version: SchemaVersion = f"{SCHEMA_MAJOR}.0"
+
+
+class Features:
+    """The features of one model: the Struct that they decode into, and their columns in order."""
+
+    def __init__(self, model: Monitored) -> None:
+        columns = model.baseline.layout.columns if model.baseline else ()
+        wanted = [c for c in columns if c.subject.startswith("feature/")]
+        self.names = [c.subject.removeprefix("feature/") for c in wanted]
+        self.categorical = [isinstance(c.grid, CategoricalGrid) for c in wanted]
+        fields = [f"f{i}" for i in range(len(wanted))]
+        self.struct = msgspec.defstruct(
+            "Features",
+            [
+                (field, Scalar, None) if categorical else (field, float | None, NAN)
+                for field, categorical in zip(fields, self.categorical, strict=True)
+            ],
+            rename=dict(zip(fields, self.names, strict=True)),
+            gc=False,
+        )
+        #: Values of one row's numeric or categorical features, in column order.
+        self.numeric = _values([f for f, c in zip(fields, self.categorical, strict=True) if not c])
+        self.categories = _values([f for f, c in zip(fields, self.categorical, strict=True) if c])
+
+    def lenient(self, raw: Mapping[str, Any]) -> tuple[Any, list[str]]:
+        """Take features of any type; return the Struct and the numeric features of a wrong type.
+
+        A category of a wrong type is passed on: its grid has a slot for it.
+        """
+        values: list[Any] = []
+        mistyped: list[str] = []
+        for name, categorical in zip(self.names, self.categorical, strict=True):
+            value = raw.get(name)
+            if categorical:
+                values.append(value)
+            elif value is None:
+                values.append(NAN)
+            elif isinstance(value, (int, float)) and not isinstance(value, bool):
+                values.append(float(value))
+            else:
+                mistyped.append(name)
+                values.append(NAN)
+        return self.struct(*values), mistyped
+
+
+def _values(fields: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
+    """A function from a Struct to the tuple of the named fields, also for none or one."""
+    if not fields:
+        return lambda row: ()
+    if len(fields) == 1:
+        only = attrgetter(fields[0])
+        return lambda row: (only(row),)
+    return attrgetter(*fields)
+
+
+class Decoder:
+    """Decodes the values of the three input topics for the registered models."""
+
+    def __init__(self, models: Iterable[Monitored]) -> None:
+        self.features = {model.spec.id: Features(model) for model in models}
+        structs = [
+            msgspec.defstruct(
+                "PredictionRow",
+                [("features", features.struct)],
+                bases=(Row,),
+                tag_field="model_id",
+                tag=model_id,
+                kw_only=True,
+            )
+            for model_id, features in self.features.items()
+        ]
+        union: Any = msgspec.Raw
+        for n, struct in enumerate(structs):
+            union = struct if n == 0 else union | struct
+        self._struct = dict(zip(self.features, structs, strict=True))
+        self.model_of: dict[type, str] = {s: m for m, s in self._struct.items()}
+        self._prediction = msgspec.json.Decoder(union)
+        self._label = msgspec.json.Decoder(LabelRow)
+        self._review = msgspec.json.Decoder(ReviewRow)
+
+    def predictions(self, records: Sequence[Record]) -> list[Any]:
+        """Decode each record to a row, an EndOfStream, a `(row, mistyped features)` or a Rejected."""
+        return self._all(records, self._prediction.decode, self._slow_prediction)
+
+    def labels(self, records: Sequence[Record]) -> list[Any]:
+        """Decode each record to a LabelRow, an EndOfStream or a Rejected."""
+        return self._all(records, self._label.decode, self._slow)
+
+    def reviews(self, records: Sequence[Record]) -> list[Any]:
+        """Decode each record to a ReviewRow, an EndOfStream or a Rejected."""
+        return self._all(records, self._review.decode, self._slow)
+
+    def _all(
+        self,
+        records: Sequence[Record],
+        fast: Callable[[bytes], Any],
+        slow: Callable[[bytes, Exception], Any],
+    ) -> list[Any]:
+        rows: list[Any] = []
+        append = rows.append
+        for record in records:
+            value = record.value
+            try:
+                if value is None or len(value) > MAX_EVENT_BYTES:
+                    append(_unreadable(value))
+                else:
+                    append(fast(value))
+            except (msgspec.MsgspecError, RecursionError) as refusal:
+                try:
+                    append(slow(value or b"", refusal))
+                except Rejected as rejected:
+                    append(rejected)
+        return rows
+
+    def _slow(self, value: bytes, refusal: Exception) -> Any:
+        raw = _parse(value)
+        if raw.get("type") == "end_of_stream":
+            return self._end_of_stream(value)
+        model_id = raw.get("model_id")
+        self._known(model_id)
+        raise _explain(refusal, str(model_id))
+
+    def _slow_prediction(self, value: bytes, refusal: Exception) -> Any:
+        raw = _parse(value)
+        if raw.get("type") == "end_of_stream":
+            return self._end_of_stream(value)
+        model_id = self._known(raw.get("model_id"))
+        features = raw.get("features")
+        if not isinstance(features, dict):
+            raise _explain(refusal, model_id)
+        if len(features) > MAX_FEATURES:
+            raise Rejected(
+                "limit_features", f"{len(features)} features, limit {MAX_FEATURES}", model_id=model_id
+            )
+        decoded, mistyped = self.features[model_id].lenient(features)
+        try:
+            # What the Struct of the model says of all the rest; its features are optional.
+            row = msgspec.convert({**raw, "features": {}}, self._struct[model_id])
+        except msgspec.ValidationError as error:
+            raise _explain(error, model_id) from None
+        row.features = decoded
+        return (row, mistyped) if mistyped else row
+
+    def _end_of_stream(self, value: bytes) -> EndOfStream:
+        try:
+            end = msgspec.json.decode(value, type=EndOfStream)
+        except msgspec.MsgspecError as error:
+            raise _explain(error, None) from None
+        self._known(end.model_id)
+        return end
+
+    def _known(self, model_id: object) -> str:
+        if model_id is None:
+            raise Rejected("schema_missing", "$.model_id: required field is missing")
+        if not isinstance(model_id, str):
+            raise Rejected("schema_type", f"$.model_id: expected a string, got {model_id!r:.80}")
+        if model_id not in self.features:
+            raise Rejected("unknown_model", f"model {model_id!r:.140} is not registered")
+        return model_id
+
+
+def _unreadable(value: bytes | None) -> Rejected:
+    if value is None:
+        return Rejected("malformed", "no value: a tombstone is no event")
+    return Rejected("limit_size", f"{len(value)} bytes, limit {MAX_EVENT_BYTES}")
+
+
+def _parse(value: bytes) -> dict[str, Any]:
+    """Any JSON object; Rejected as malformed otherwise."""
+    try:
+        raw = msgspec.json.decode(value)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise Rejected("malformed", str(error)) from None
+    if not isinstance(raw, dict):
+        raise Rejected("malformed", f"a JSON object is expected, got {type(raw).__name__}")
+    return raw
+
+
+def _explain(error: Exception, model_id: str | None) -> Rejected:
+    """The reason and the path of a refusal, in the bounded vocabulary of dead letters."""
+    if not isinstance(error, msgspec.ValidationError):
+        return Rejected("malformed", str(error), model_id=model_id)
+    match = _PATH.match(str(error))
+    what, path = (match["what"], match["path"] or "$") if match else (str(error), "$")
+    if "missing required field" in what:
+        reason = "schema_missing"
+    elif path == "$.schema_version":
+        reason = "schema_version"
+    elif "matching regex" in what:
+        reason = "limit_id"
+    elif path == "$.timestamp" and ">= 0" in what:
+        return Rejected(
+            "future_timestamp", f"{path}: {what}", outcome="quarantined", model_id=model_id
+        )
+    else:
+        reason = "schema_type"
+    return Rejected(reason, f"{path}: {what}", model_id=model_id)

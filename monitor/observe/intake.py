@@ -1,0 +1,202 @@
+"""One decoded chunk of predictions, labels or reviews into the state of their models."""
+
+import zlib
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from monitor.observe.accounting import Accounting
+from monitor.observe.fold import PaneKey
+from monitor.observe.memory import Seen
+from monitor.observe.outcomes import Label
+from monitor.observe.rejection import Rejected
+from monitor.observe.state import ModelState
+from monitor.observe.watermark import Watermarks
+from monitor.panes.flush import Record
+from monitor.stats.grid import canonical
+
+Times = npt.NDArray[np.int64]
+Reject = Callable[[str, Record, Rejected], None]
+#: An event may be this far ahead of the broker's clock.
+FUTURE_MS = 5 * 60_000
+#: An integer below this is a time in seconds, sent where milliseconds are meant (before 1973).
+SECONDS_BELOW = 10**11
+#: Corrections of one prediction; a producer that relabels for ever must not grow our memory.
+LABELS_LIMIT = 100
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MS = timedelta(milliseconds=1)
+
+
+def event_ms(timestamp: int | datetime) -> int:
+    """Event time in ms since 1970, exactly.
+
+    >>> event_ms(datetime(2013, 5, 1, tzinfo=UTC))
+    1367366400000
+    """
+    return timestamp if timestamp.__class__ is int else (timestamp - _EPOCH) // _MS  # type: ignore
+
+
+class Intake:
+    """Judges rows one model at a time: future, late, duplicate, conflicting, or counted."""
+
+    def __init__(self, marks: Watermarks, accounting: Accounting, reject: Reject) -> None:
+        self.marks = marks
+        self.accounting = accounting
+        self.reject = reject
+
+    def predictions(
+        self, state: ModelState, rows: list[Any], records: list[Record], mistyped: dict[int, Any]
+    ) -> set[PaneKey]:
+        """Take predictions of one model in offset order; return the outcome panes touched.
+
+        `mistyped` names the features of a wrong type by position of the row.
+        """
+        kept, times = self._in_time("predictions", state, rows, records)
+        found = self.marks.advance("predictions", state.id, times)
+        pane = state.model.spec.pane_ms
+        late = times - times % pane + pane + state.model.lateness_ms <= found
+        if late.any():
+            for i in np.flatnonzero(late):
+                why = f"event time {int(times[i])} is {int(found[i] - times[i])} ms behind the watermark"
+                rejected = Rejected("late", why, outcome="late", model_id=state.id)
+                self.reject("predictions", records[kept[i]], rejected)
+            kept = [k for k, bad in zip(kept, late, strict=True) if not bad]
+            times = times[~late]
+        touched: set[PaneKey] = set()
+        if state.remembers:
+            kept, times, touched = self._remember(state, rows, records, kept, times)
+        self.accounting.add("predictions", "counted", len(kept))
+        if mistyped:
+            already = len(state.pile)
+            state.pile.mistyped += [
+                (already + n, name) for n, k in enumerate(kept) for name in mistyped.get(k, ())
+            ]
+        state.pile.extend(rows if len(kept) == len(rows) else [rows[k] for k in kept], times)
+        return touched
+
+    def _remember(
+        self,
+        state: ModelState,
+        rows: list[Any],
+        records: list[Record],
+        kept: Sequence[int],
+        times: Times,
+    ) -> tuple[list[int], Times, set[PaneKey]]:
+        """Drop what has been seen before; hand waiting labels to the rest."""
+        memory, new, touched = state.memory, [], set()
+        seen_before = memory.seen.get
+        fresh = np.ones(len(kept), dtype=bool)
+        for n, (k, time_ms) in enumerate(zip(kept, times.tolist(), strict=True)):
+            row, record = rows[k], records[k]
+            crc = zlib.crc32(record.value or b"")
+            seen = seen_before(row.prediction_id)
+            if seen is not None:
+                fresh[n] = False
+                self._repeated("predictions", state, record, row.prediction_id, seen.crc == crc)
+                continue
+            new.append(k)
+            name = row.prediction if row.prediction.__class__ is str else canonical(row.prediction)
+            version = row.model_version
+            memory.remember(row.prediction_id, Seen(time_ms, version, name, crc))
+            if state.joins:
+                key = state.pane_key(version, time_ms)
+                state.outcome(key).predictions += 1
+                touched.add(key)
+                if row.prediction_id in memory.waiting:
+                    chain = memory.claim(row.prediction_id)
+                    self._settle(state, row.prediction_id, len(chain))
+        return new, times[fresh], touched
+
+    def _settle(self, state: ModelState, key: str, labels: int) -> None:
+        """Labels that waited are counted now, those older than the horizon as late."""
+        seen = state.memory.seen[key]
+        state.relabel(key, ())
+        late = sum(x.timestamp - seen.time_ms > state.model.max_delay_ms for x in seen.chain)
+        self.accounting.add("labels", "waiting", -labels)
+        self.accounting.add("labels", "late", late)
+        self.accounting.add("labels", "counted", labels - late)
+
+    def labels(self, state: ModelState, rows: list[Any], records: list[Record]) -> set[PaneKey]:
+        """Take labels of one model in offset order; return the outcome panes touched."""
+        kept, times = self._in_time("labels", state, rows, records)
+        self.marks.advance("labels", state.id, times)
+        touched: set[PaneKey] = set()
+        for k, time_ms in zip(kept, times.tolist(), strict=True):
+            row, record = rows[k], records[k]
+            if not state.joins:
+                why = "the model declares no labels; add `labels:` to its configuration"
+                rejected = Rejected("labels_undeclared", why, model_id=state.id)
+                self.reject("labels", record, rejected)
+                continue
+            key, memory = row.prediction_id, state.memory
+            seen = memory.seen.get(key)
+            chain = seen.chain if seen else memory.waiting.get(key, ())
+            name = row.label if row.label.__class__ is str else canonical(row.label)
+            if any(x.timestamp == time_ms and x.label == name for x in chain):
+                self.accounting.add("labels", "duplicate")
+            elif len(chain) >= LABELS_LIMIT:
+                why = f"prediction {key} has {len(chain)} labels, limit {LABELS_LIMIT}"
+                self.reject("labels", record, Rejected("limit_labels", why, model_id=state.id))
+            elif seen and time_ms - seen.time_ms > state.model.max_delay_ms:
+                why = (
+                    f"label {time_ms - seen.time_ms} ms after its prediction, "
+                    f"limit {state.model.max_delay_ms} (labels.max_delay)"
+                )
+                rejected = Rejected("late", why, outcome="late", model_id=state.id)
+                self.reject("labels", record, rejected)
+            else:
+                memory.label(key, Label(time_ms, record.offset, name))
+                self.accounting.add("labels", "counted" if seen else "waiting")
+                if seen:
+                    touched.add(state.relabel(key, chain))
+        return touched
+
+    def reviews(self, state: ModelState, rows: list[Any], records: list[Record]) -> None:
+        """Take reviews of one model: ids are remembered, and each is counted once."""
+        kept, times = self._in_time("reviews", state, rows, records)
+        self.marks.advance("reviews", state.id, times)
+        for k, time_ms in zip(kept, times.tolist(), strict=True):
+            key, crc = rows[k].review_id, zlib.crc32(records[k].value or b"")
+            before = state.memory.reviews.get(key)
+            if before is not None:
+                self._repeated("reviews", state, records[k], key, before[1] == crc)
+                continue
+            state.memory.review(key, time_ms, crc)
+            self.accounting.add("reviews", "counted")
+
+    def _repeated(
+        self, topic: str, state: ModelState, record: Record, key: str, same: bool
+    ) -> None:
+        if same:
+            self.accounting.add(topic, "duplicate")
+        else:
+            why = f"{key} was seen before with another payload"
+            self.reject(topic, record, Rejected("id_conflict", why, model_id=state.id))
+
+    def _in_time(
+        self, topic: str, state: ModelState, rows: list[Any], records: list[Record]
+    ) -> tuple[Sequence[int], Times]:
+        """Positions and event times in ms of the rows whose time can be believed."""
+        times = np.array([event_ms(row.timestamp) for row in rows], dtype=np.int64)
+        appended = np.array([record.timestamp for record in records], dtype=np.int64)
+        future = times > appended + FUTURE_MS
+        small = times < SECONDS_BELOW
+        if not (future.any() or small.any()):
+            return range(len(rows)), times
+        for i in np.flatnonzero(future):
+            why = f"event time is {int(times[i] - appended[i])} ms ahead, limit {FUTURE_MS}"
+            rejected = Rejected("future_timestamp", why, "quarantined", state.id)
+            self.reject(topic, records[i], rejected)
+        bad = future.copy()
+        for i in np.flatnonzero(small):
+            if times[i] < 0 or isinstance(rows[i].timestamp, int):
+                why = f"{rows[i].timestamp} looks like seconds; send milliseconds or RFC 3339"
+                reason, outcome = ("schema_range", "dead")
+                if times[i] < 0:
+                    reason, outcome, why = ("future_timestamp", "quarantined", "before 1970")
+                self.reject(topic, records[i], Rejected(reason, why, outcome, state.id))
+                bad[i] = True
+        return np.flatnonzero(~bad).tolist(), times[~bad]

@@ -1,0 +1,30 @@
+"""A registered model as observe sees it: its specification and its baseline."""
+
+from dataclasses import dataclass
+
+from monitor.baselines.baseline import Baseline
+from monitor.registry.specs import ModelSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Monitored:
+    """A model and the baseline that it is judged against, None where it has none yet."""
+
+    spec: ModelSpec
+    baseline: Baseline | None
+
+    @property
+    def fingerprint(self) -> str:
+        """The baseline's fingerprint, empty where there is none: two of them never merge."""
+        return self.baseline.fingerprint if self.baseline else ""
+
+    @property
+    def lateness_ms(self) -> int:
+        """How long after a pane's end its events are still taken: the widest of the signals'."""
+        signals = (self.spec.data_drift, self.spec.prediction_drift, self.spec.performance)
+        return max((s.window.allowed_lateness_ms for s in signals if s), default=0)
+
+    @property
+    def max_delay_ms(self) -> int:
+        """The label horizon, 0 where the model declares no labels."""
+        return self.spec.labels.max_delay_ms if self.spec.labels else 0

@@ -1,0 +1,88 @@
+"""What labels say of predictions, by the age of the label.
+
+A cell counts predictions of one class that were labelled with another, in the age bucket of the
+label. A correction is a change in the bucket of *its* age: minus the old cell, plus the new. So
+the sum of the buckets up to an age is what was known at that age, in whatever order labels came.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from monitor.panes.codec import Counts
+
+
+class Label(NamedTuple):
+    """One label; sorts by (timestamp in ms, offset): the greatest is the one that holds."""
+
+    timestamp: int
+    offset: int
+    label: str
+
+
+Chain = tuple[Label, ...]
+
+
+def with_label(chain: Chain, label: Label) -> Chain:
+    """The chain with one more label, in order of time; labels of one time by offset."""
+    return tuple(sorted((*chain, label)))
+
+
+def changes(
+    chain: Chain, predicted_at: int, ages_ms: tuple[int, ...]
+) -> Iterator[tuple[int, str, int]]:
+    """Changes (age bucket, label, ±1) that the labels of a prediction make, in order of time.
+
+    A label older than the last age makes none.
+
+    >>> list(changes((Label(5, 0, "a"), Label(30, 1, "b")), 0, (10, 100)))
+    [(0, 'a', 1), (1, 'a', -1), (1, 'b', 1)]
+    """
+    held: str | None = None
+    for timestamp, _, label in chain:
+        bucket = bisect_left(ages_ms, timestamp - predicted_at)
+        if bucket == len(ages_ms) or label == held:
+            continue
+        if held is not None:
+            yield bucket, held, -1
+        yield bucket, label, 1
+        held = label
+
+
+class Classes:
+    """Indexes of class names; whatever the baseline has not seen is the last class, `__other__`."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.index = {name: n for n, name in enumerate(names)}
+        self.other = len(names) - 1
+
+    def __getitem__(self, name: str) -> int:
+        return self.index.get(name, self.other)
+
+
+class OutcomeCounts:
+    """Outcome counts of one pane: int64[ages, classes, classes], and its number of predictions."""
+
+    __slots__ = ("counts", "predictions")
+
+    def __init__(self, ages: int, classes: int) -> None:
+        self.predictions = 0
+        self.counts: Counts = np.zeros((ages, classes, classes), dtype=np.int64)
+
+    def replace(
+        self,
+        before: Chain,
+        after: Chain,
+        prediction: str,
+        predicted_at: int,
+        ages_ms: tuple[int, ...],
+        classes: Classes,
+    ) -> None:
+        """Take back what the chain `before` said of a prediction and count what `after` says."""
+        cell = classes[prediction]
+        for bucket, label, sign in changes(before, predicted_at, ages_ms):
+            self.counts[bucket, classes[label], cell] -= sign
+        for bucket, label, sign in changes(after, predicted_at, ages_ms):
+            self.counts[bucket, classes[label], cell] += sign

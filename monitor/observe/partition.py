@@ -1,0 +1,313 @@
+"""Observe, one source partition: a plain object that records go into and flushes come out of."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from monitor.events.cloudevents import cloud_event, event_key
+from monitor.events.types import EndOfStream
+from monitor.observe.accounting import Accounting
+from monitor.observe.decode import Decoder
+from monitor.observe.fold import PaneKey
+from monitor.observe.intake import Intake
+from monitor.observe.memory import unpack_change
+from monitor.observe.model import Monitored
+from monitor.observe.rejection import Rejected, dead_letter
+from monitor.observe.state import ModelState
+from monitor.observe.watermark import Watermarks
+from monitor.panes.flush import Flush, Output, Record
+from monitor.panes.messages import (
+    FORMAT,
+    UNHEARD,
+    InputPane,
+    OutcomePane,
+    Progress,
+    decode,
+    encode,
+)
+
+INPUTS = ("predictions", "labels", "reviews")
+DEAD_LETTER_TYPE = "dev.watchkeeper.deadletter.v1"
+#: Rows that may wait to be binned; more are binned at once, so that memory stays bounded.
+PILE_LIMIT = 20_000
+_ROW = msgspec.msgpack.Encoder().encode
+
+
+class PartitionRow(msgspec.Struct, array_like=True, tag="partition"):
+    """What is true of the partition as of its applied offsets."""
+
+    greatest: list[tuple[str, str, int]]
+    accounting: dict[str, dict[str, int]]
+    format: int = FORMAT
+
+
+_decode_partition = msgspec.msgpack.Decoder(PartitionRow).decode
+PARTITION_KEY = _ROW(["partition"])
+
+
+class ObservePartition:
+    """Decodes, rejects, deduplicates, joins and folds the records of one source partition."""
+
+    def __init__(self, models: Sequence[Monitored], source: int, panes_partitions: int) -> None:
+        self.source = source
+        self.panes_partitions = panes_partitions
+        self.decoder = Decoder(models)
+        self.states = {
+            m.spec.id: ModelState(m, self.decoder.features[m.spec.id], source) for m in models
+        }
+        self.accounting = Accounting()
+        self.marks = Watermarks(
+            {m.spec.id: m.spec.disorder_ms for m in models},
+            frozenset(m.spec.id for m in models if m.spec.clock == "events"),
+        )
+        self.intake = Intake(self.marks, self.accounting, self._reject)
+        self._rejected: list[Output] = []
+        self._changed: dict[str, set[PaneKey]] = {m: set() for m in self.states}
+        self._relabelled: dict[str, set[PaneKey]] = {m: set() for m in self.states}
+        self._unsent: dict[str, set[PaneKey]] = {m: set() for m in self.states}
+        self._stored: set[bytes] = set()
+        self._told: dict[tuple[str, str], int] = {}
+
+    # -- records in ----------------------------------------------------------------------------
+
+    def apply(self, topic: str, records: Sequence[Record]) -> None:
+        """Take records of one input topic in offset order."""
+        rows: list[Any] = getattr(self.decoder, topic)(records)
+        groups: dict[str, tuple[list[Any], list[Record], dict[int, Any]]] = {}
+        ended = 0
+        for row, record in zip(rows, records, strict=True):
+            mistyped: Any = None
+            if row.__class__ is tuple:
+                row, mistyped = row
+            if isinstance(row, Rejected):
+                self._reject(topic, record, row)
+                continue
+            if isinstance(row, EndOfStream):
+                # What stands before it in the log is judged before it, and what follows after.
+                self._groups(topic, groups)
+                groups = {}
+                self.marks.end(topic, row.model_id)
+                ended += 1
+                continue
+            model = self.decoder.model_of.get(row.__class__) or row.model_id
+            if model not in self.states:
+                why = f"model {model!r:.140} is not registered"
+                self._reject(topic, record, Rejected("unknown_model", why))
+                continue
+            group = groups.get(model)
+            if group is None:
+                group = groups[model] = ([], [], {})
+            if mistyped:
+                group[2][len(group[0])] = mistyped
+            group[0].append(row)
+            group[1].append(record)
+        self._groups(topic, groups)
+        self.accounting.add(topic, "read", len(records) - ended)
+
+    def _groups(self, topic: str, groups: Mapping[str, Any]) -> None:
+        for model, (rows, records, mistyped) in groups.items():
+            state = self.states[model]
+            if topic == "predictions":
+                touched = self.intake.predictions(state, rows, records, mistyped)
+                if len(state.pile) >= PILE_LIMIT:
+                    self._bin(state)
+            elif topic == "labels":
+                touched = self.intake.labels(state, rows, records)
+            else:
+                self.intake.reviews(state, rows, records)
+                continue
+            self._relabelled[model] |= touched
+
+    def _bin(self, state: ModelState) -> None:
+        self._changed[state.id] |= state.fold.fold(state.pile, state.panes)
+        state.pile = type(state.pile)()
+
+    def _reject(self, topic: str, record: Record, rejected: Rejected) -> None:
+        self.accounting.reject(topic, rejected.outcome, rejected.reason)
+        letter = dead_letter(rejected, record, topic, self.source)
+        place = (topic, str(self.source), str(record.offset))
+        event = cloud_event(
+            type=DEAD_LETTER_TYPE,
+            source="/watchkeeper/observe",
+            subject=rejected.reason,
+            time_ms=record.timestamp,
+            id=event_key("dead-letter", *place),
+            data=letter,
+            partitionkey=rejected.model_id or topic,
+        )
+        out = "late" if rejected.outcome == "late" else "dead-letters"
+        key = (rejected.model_id or topic).encode(errors="replace")
+        self._rejected.append(Output(out, key, event))
+
+    # -- flushes out ---------------------------------------------------------------------------
+
+    @property
+    def urgent(self) -> bool:
+        """Whether a watermark has crossed the end of a pane since evaluate was last told."""
+        return self._boundaries() != self._told
+
+    def _boundaries(self) -> dict[tuple[str, str], int]:
+        """The last pane that each watermark has closed, by (topic, model)."""
+        closed = {}
+        for topic, model in self.marks.greatest:
+            if topic != "reviews":
+                monitored = self.states[model].model
+                mark = self.marks.of(topic, model) - monitored.lateness_ms
+                closed[topic, model] = mark // monitored.spec.pane_ms
+        return closed
+
+    def drain(self, offsets: Mapping[str, int], heartbeat: bool, idle: tuple[str, ...]) -> Flush:
+        """Everything that has changed: rows, log, dead letters, and panes if a boundary was crossed."""
+        flush = Flush()
+        for state in self.states.values():
+            self._bin(state)
+            self._close(state, flush)
+            self._expire(state, flush)
+        for state in self.states.values():
+            flush.log += state.memory.drain()
+        boundaries = self._boundaries()
+        if heartbeat or boundaries != self._told:
+            self._tell(flush, offsets, idle)
+            self._told = boundaries
+        for state in self.states.values():
+            self._forget(state, flush)
+        flush.outputs += self._rejected
+        self._rejected = []
+        flush.rows[PARTITION_KEY] = _ROW(
+            PartitionRow(
+                [(t, m, n) for (t, m), n in self.marks.greatest.items()],
+                self.accounting.to_rows(),
+            )
+        )
+        return flush
+
+    def _close(self, state: ModelState, flush: Flush) -> None:
+        """Send panes that no event can change any more; keep the other changed ones as rows."""
+        mark = self.marks.of("predictions", state.id)
+        still = state.model.spec.pane_ms + state.model.lateness_ms
+        for key in [k for k in state.foreign if k[1] + still <= mark]:
+            for message in state.foreign.pop(key):
+                flush.outputs.append(Output("panes", state.id.encode(), encode(message)))
+                self._delete(_input_row(message), flush)
+        for key in sorted(k for k in state.panes if k[1] + still <= mark):
+            for message in state.input_snapshots(key):
+                flush.outputs.append(Output("panes", state.id.encode(), encode(message)))
+                self._delete(_input_row(message), flush)
+            del state.panes[key]
+        for key in self._changed[state.id] & state.panes.keys():
+            for message in state.input_snapshots(key):
+                self._keep(_input_row(message), encode(message), flush)
+        self._changed[state.id] = set()
+
+    def _expire(self, state: ModelState, flush: Flush) -> None:
+        """Give up labels whose prediction can no longer come."""
+        delay = max(state.model.max_delay_ms, state.model.lateness_ms)
+        before = self.marks.of("predictions", state.id) - delay - state.model.spec.pane_ms
+        for key, chain in state.memory.orphans(before).items():
+            self.accounting.add("labels", "waiting", -len(chain))
+            for label in chain:
+                why = f"no prediction {key} within {state.model.max_delay_ms} ms (labels.max_delay)"
+                record = _Waited(label.offset, label.timestamp, key.encode(), label.label.encode())
+                rejected = Rejected("orphan_label", why, model_id=state.id)
+                self._reject("labels", record, rejected)
+        for key in self._relabelled[state.id]:
+            message = state.outcome_snapshot(key)
+            self._keep(_outcome_row(message), encode(message), flush)
+        self._unsent[state.id] |= self._relabelled[state.id]
+        self._relabelled[state.id] = set()
+
+    def _tell(self, flush: Flush, offsets: Mapping[str, int], idle: tuple[str, ...]) -> None:
+        """Revised outcome panes, then how far time has come, to every partition of `panes`."""
+        for state in self.states.values():
+            for key in sorted(self._unsent[state.id] & state.outcomes.keys()):
+                message = encode(state.outcome_snapshot(key))
+                flush.outputs.append(Output("panes", state.id.encode(), message))
+            self._unsent[state.id] = set()
+        progress = Progress(
+            source=self.source,
+            inputs=self.marks.by_model("predictions", self.states),
+            labels=self.marks.by_model("labels", self.states),
+            watermark=self.marks.partition(),
+            offsets=dict(offsets),
+            idle=idle,
+        )
+        key, value = str(self.source).encode(), encode(progress)
+        flush.outputs += [Output("panes", key, value, n) for n in range(self.panes_partitions)]
+
+    def _forget(self, state: ModelState, flush: Flush) -> None:
+        """Drop what nothing can refer to any more."""
+        mark = self.marks.of("predictions", state.id)
+        if state.joins:
+            mark = min(mark, self.marks.of("labels", state.id))
+        if mark == UNHEARD:
+            return
+        horizon = mark - state.model.max_delay_ms - state.model.lateness_ms
+        state.memory.forget(horizon - state.model.spec.pane_ms)
+        still = state.model.spec.pane_ms
+        unsent = self._unsent[state.id]
+        for key in [k for k in state.outcomes if k[1] + still <= horizon and k not in unsent]:
+            self._delete(_outcome_row(state.outcome_snapshot(key)), flush)
+            del state.outcomes[key]
+
+    def _keep(self, key: bytes, value: bytes, flush: Flush) -> None:
+        flush.rows[key] = value
+        self._stored.add(key)
+
+    def _delete(self, key: bytes, flush: Flush) -> None:
+        flush.rows.pop(key, None)
+        if key in self._stored:
+            flush.rows[key] = None
+            self._stored.discard(key)
+
+    # -- after a crash -------------------------------------------------------------------------
+
+    def restore(self, rows: Mapping[bytes, bytes], log: Sequence[bytes]) -> None:
+        """Take up the committed rows and the join log, in which order they were written."""
+        for record in log:
+            change = unpack_change(record)
+            if change.model_id in self.states:
+                self.states[change.model_id].memory.restore(change)
+        outcomes: dict[str, list[OutcomePane]] = {}
+        for key, value in rows.items():
+            if key == PARTITION_KEY:
+                row = _decode_partition(value)
+                self.marks.greatest = {
+                    (topic, model): n for topic, model, n in row.greatest if model in self.states
+                }
+                restored = Accounting.from_rows(row.accounting)
+                self.accounting.counts.update(restored.counts)
+                self.accounting.reasons.update(restored.reasons)
+                continue
+            self._stored.add(key)
+            message = decode(value)
+            state = self.states.get(message.model_id) if not isinstance(message, Progress) else None
+            if state is None:
+                continue
+            if isinstance(message, InputPane):
+                state.restore_input(message)
+            elif isinstance(message, OutcomePane):
+                outcomes.setdefault(state.id, []).append(message)
+        for model, messages in outcomes.items():
+            self.states[model].restore_outcomes(messages)
+            # Sent again at the next boundary: a repeated snapshot replaces an equal one.
+            self._unsent[model] = set(self.states[model].outcomes)
+        for state in self.states.values():
+            self._forget(state, Flush())
+
+
+class _Waited:
+    """A label that was given up: its place in the topic, and what is left of it."""
+
+    def __init__(self, offset: int, timestamp: int, key: bytes, value: bytes) -> None:
+        self.offset, self.timestamp, self.key, self.value = offset, timestamp, key, value
+
+
+def _input_row(message: InputPane) -> bytes:
+    return _ROW(
+        ["input", message.model_id, message.version, message.start_ms, message.block, message.fingerprint]
+    )  # fmt: skip
+
+
+def _outcome_row(message: OutcomePane) -> bytes:
+    return _ROW(["outcome", message.model_id, message.version, message.start_ms])

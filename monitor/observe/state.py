@@ -1,0 +1,104 @@
+"""All that one source partition holds of one model."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from monitor.observe.decode import Features
+from monitor.observe.fold import Fold, Pane, PaneKey, Pile
+from monitor.observe.memory import Memory
+from monitor.observe.model import Monitored
+from monitor.observe.outcomes import Chain, Classes, OutcomeCounts
+from monitor.panes.codec import pack, unpack
+from monitor.panes.messages import InputPane, OutcomePane
+
+
+class ModelState:
+    """Open panes, outcome panes and memory of one model in one source partition."""
+
+    def __init__(self, model: Monitored, features: Features, source: int) -> None:
+        self.model = model
+        self.id = model.spec.id
+        self.source = source
+        self.fold = Fold(model, features)
+        self.pile = Pile()
+        self.panes: dict[PaneKey, Pane] = {}
+        #: Snapshots made with an earlier baseline: they pass on as they are, and never merge.
+        self.foreign: dict[PaneKey, list[InputPane]] = {}
+        self.outcomes: dict[PaneKey, OutcomeCounts] = {}
+        self.memory = Memory(self.id)
+        outcomes = model.baseline.outcomes if model.baseline else None
+        self.ages_ms = outcomes.ages_ms if outcomes else ()
+        self.classes = Classes(outcomes.classes if outcomes else ())
+        self.joins = model.spec.labels is not None
+        self.remembers = self.joins or model.spec.deduplicate
+
+    def pane_key(self, version: str, time_ms: int) -> PaneKey:
+        """The pane of a model version that an event time falls into."""
+        return version, time_ms - time_ms % self.model.spec.pane_ms
+
+    def outcome(self, key: PaneKey) -> OutcomeCounts:
+        """The outcome pane of a key, made when first asked for."""
+        pane = self.outcomes.get(key)
+        if pane is None:
+            classes = len(self.classes.index)
+            pane = self.outcomes[key] = OutcomeCounts(len(self.ages_ms), classes)
+        return pane
+
+    def relabel(self, key: str, before: Chain) -> PaneKey:
+        """Count the labels of a remembered prediction anew; return the outcome pane touched."""
+        seen = self.memory.seen[key]
+        where = self.pane_key(seen.version, seen.time_ms)
+        if self.ages_ms:
+            self.outcome(where).replace(
+                before, seen.chain, seen.prediction, seen.time_ms, self.ages_ms, self.classes
+            )
+        return where
+
+    def input_snapshots(self, key: PaneKey) -> Iterator[InputPane]:
+        """An open pane as messages, a block of columns each."""
+        version, start = key
+        pane, layout = self.panes[key], self.fold.layout
+        blocks = layout.blocks if layout else (slice(0, 0),)
+        for block, where in enumerate(blocks):
+            counts = pack(pane.counts[where])
+            yield InputPane(
+                self.id, version, start, self.source, block, pane.rows,
+                self.model.fingerprint, counts,
+            )  # fmt: skip
+
+    def outcome_snapshot(self, key: PaneKey) -> OutcomePane:
+        """An outcome pane as a message."""
+        version, start = key
+        pane = self.outcomes[key]
+        return OutcomePane(
+            self.id, version, start, self.source, pane.predictions,
+            self.model.fingerprint, pack(pane.counts),
+        )  # fmt: skip
+
+    def restore_input(self, message: InputPane) -> None:
+        """Take up an open pane; one of another baseline is only passed on."""
+        key = (message.version, message.start_ms)
+        if message.fingerprint != self.model.fingerprint:
+            self.foreign.setdefault(key, []).append(message)
+            return
+        layout = self.fold.layout
+        width = layout.width if layout else 0
+        pane = self.panes.get(key)
+        if pane is None:
+            pane = self.panes[key] = Pane(message.rows, np.zeros(width, dtype=np.int64))
+        where = layout.blocks[message.block] if layout else slice(0, 0)
+        pane.counts[where] = unpack(message.counts, pane.counts[where].size)
+
+    def restore_outcomes(self, messages: list[OutcomePane]) -> None:
+        """Take up outcome panes; where the baseline has changed, count them anew from memory."""
+        if all(m.fingerprint == self.model.fingerprint for m in messages):
+            for message in messages:
+                pane = self.outcome((message.version, message.start_ms))
+                pane.predictions = message.predictions
+                pane.counts = unpack(message.counts, pane.counts.size).reshape(pane.counts.shape)
+            return
+        for key, seen in self.memory.seen.items():
+            self.outcome(self.pane_key(seen.version, seen.time_ms)).predictions += 1
+            self.relabel(key, ())
+

@@ -1,0 +1,72 @@
+"""The records of the `panes` topic: snapshots of panes, and progress of time.
+
+A snapshot is *cumulative*: it replaces an earlier one of the same pane and source partition, so
+that a repeated record is harmless. Records of one source partition are ordered: a progress record
+comes after every snapshot that its watermarks promise.
+"""
+
+import msgspec
+
+from monitor.panes.codec import FORMAT
+
+#: Beyond every event: the watermark of a stream that has ended.
+END = 2**62
+#: Before every event: nothing has been heard yet.
+UNHEARD = -(2**62)
+
+
+class InputPane(msgspec.Struct, frozen=True, tag="input", array_like=True):
+    """Counts over the baseline's grids of one pane of inputs and outputs, final when sent.
+
+    `block` numbers the run of at most 32 columns that `counts` (packed) covers; `rows` is the
+    number of predictions. `fingerprint` names the baseline, empty where there is none.
+    """
+
+    model_id: str
+    version: str
+    start_ms: int
+    source: int
+    block: int
+    rows: int
+    fingerprint: str
+    counts: bytes
+    format: int = FORMAT
+
+
+class OutcomePane(msgspec.Struct, frozen=True, tag="outcome", array_like=True):
+    """Predictions made in one pane and what their labels said, by label age; replaced when revised.
+
+    `counts` (packed) is ages x classes x classes; one age's cell is the change that labels of
+    that age made, so that the sum up to an age is what was known at that age.
+    """
+
+    model_id: str
+    version: str
+    start_ms: int
+    source: int
+    predictions: int
+    fingerprint: str
+    counts: bytes
+    format: int = FORMAT
+
+
+class Progress(msgspec.Struct, frozen=True, tag="progress", array_like=True):
+    """How far a source partition has come: sent to every partition of `panes`, also as heartbeat.
+
+    `inputs` and `labels` are watermarks in ms by model; `watermark` is the partition's own, for
+    models that are silent in it. `offsets` are the last applied ones by source topic. `idle` names
+    the source topics of which the owner has read all that there is.
+    """
+
+    source: int
+    inputs: dict[str, int]
+    labels: dict[str, int]
+    watermark: int
+    offsets: dict[str, int]
+    idle: tuple[str, ...] = ()
+    format: int = FORMAT
+
+
+Message = InputPane | OutcomePane | Progress
+encode = msgspec.msgpack.Encoder().encode
+decode = msgspec.msgpack.Decoder(Message).decode

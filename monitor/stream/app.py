@@ -1,0 +1,122 @@
+"""The Faust application: one agent a source topic, all of them thin."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import faust
+from faust.types import TP
+
+from monitor.connection import client_settings, topic_name
+from monitor.observe.model import Monitored
+from monitor.registry.specs import Config
+from monitor.stream import driver
+from monitor.stream.owner import Owner
+from monitor.stream.runner import Runner
+from monitor.stream.stages import Stage, stages
+
+logger = logging.getLogger("watchkeeper")
+
+#: Chunks a topic's queue holds: it is the back-pressure, and what a crash makes us read again.
+QUEUE = 8
+CHUNK = 1000
+
+
+class WatchkeeperApp(faust.App):  # type: ignore[misc]
+    """Faust's app, with what our driver asks of it."""
+
+    chunked: frozenset[str] = frozenset()
+    chunk_size = CHUNK
+    groups: Mapping[str, Sequence[str]] = {}
+    client_settings: Mapping[str, Any] = {}
+    runner: Runner
+
+    async def positions(self, assigned: set[TP]) -> dict[TP, int]:
+        """Restore what is assigned; say where to read on."""
+        return await self.runner.positions(assigned)
+
+    async def release(self) -> None:
+        """Flush and let go, before the partitions are revoked."""
+        await self.runner.release()
+
+
+def build(config: Config, models: Sequence[Monitored], datadir: Path) -> WatchkeeperApp:
+    """Make the application of a configuration, ready for a Faust worker."""
+    driver.register()
+    kafka, namespace = config.kafka, config.namespace
+    settings = client_settings(kafka)
+    all_stages = stages(models, kafka.partitions)
+    app = WatchkeeperApp(
+        f"{namespace}-watchkeeper",
+        broker=f"{driver.SCHEME}://{kafka.bootstrap}",
+        store="memory://",
+        datadir=str(datadir),
+        web_enabled=False,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        topic_partitions=kafka.partitions,
+        topic_replication_factor=kafka.replication,
+        broker_commit_interval=1.0,
+        broker_session_timeout=10.0,
+        broker_heartbeat_interval=2.0,
+        broker_rebalance_timeout=30.0,
+        broker_request_timeout=60.0,
+        broker_max_poll_interval=300.0,
+        consumer_max_fetch_size=2 * 1024 * 1024,
+        stream_wait_empty=True,
+        autodiscover=False,
+    )
+    app.client_settings = settings
+    app.groups = {s.name: [topic_name(namespace, t) for t in s.topics] for s in all_stages}
+    app.chunked = frozenset(topic for topics in app.groups.values() for topic in topics)
+    app.runner = Runner(all_stages, namespace, kafka.partitions, settings)
+    for stage in all_stages:
+        for topic in stage.topics:
+            _agent(app, topic_name(namespace, topic), kafka.partitions)
+
+    @app.task  # type: ignore[untyped-decorator]
+    async def flushes() -> None:
+        await app.runner.flush_forever(lambda owner: idle_topics(app, owner))
+
+    @app.on_partitions_revoked.connect  # type: ignore[untyped-decorator]
+    async def released(*_: Any, **__: Any) -> None:
+        await app.runner.release()
+
+    return app
+
+
+def idle_topics(app: WatchkeeperApp, owner: Owner) -> tuple[str, ...]:
+    """The source topics of a partition of which everything that the broker holds is applied."""
+    stage: Stage = owner.stage
+    return tuple(
+        topic
+        for topic in stage.topics
+        if app.consumer.caught_up(
+            TP(topic_name(owner.namespace, topic), owner.partition), owner.offsets.get(topic, -1)
+        )
+    )
+
+
+def _agent(app: WatchkeeperApp, topic: str, partitions: int) -> None:
+    channel = app.topic(
+        topic, partitions=partitions, schema=driver.ChunkSchema(), maxsize=QUEUE, internal=False
+    )
+
+    @app.agent(channel, name=f"watchkeeper.{topic}")  # type: ignore[untyped-decorator]
+    async def read(stream: Any) -> None:
+        chunks: AsyncIterator[Any] = stream.noack()
+        async for chunk in chunks:
+            event = faust.current_event()
+            assert event is not None
+            await app.runner.process(topic, event.message.partition, chunk, event)
+
+
+def run(app: WatchkeeperApp) -> None:
+    """Run the worker until it is told to stop; it flushes what it holds and leaves its group."""
+    worker = faust.Worker(
+        app, loglevel="WARNING", logging_config=None, redirect_stdouts=False, quiet=True,
+        loop=asyncio.new_event_loop(),
+    )  # fmt: skip
+    worker.execute_from_commandline()

@@ -1,0 +1,112 @@
+"""One partition of one stage, owned: its state, its producer, and what waits for a flush.
+
+A flush is one Kafka transaction of a producer of the partition's own. Starting that producer
+fences whoever owned the partition before; a flush that fails ends the worker.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError, ProducerFenced
+
+from monitor.connection import topic_name
+from monitor.errors import BrokerError, Fenced
+from monitor.panes.flush import Flush, Logic
+from monitor.stream.stages import Stage
+from monitor.stream.tables import OFFSETS_KEY, Applied, encode_applied
+
+CONTENT_TYPE = [("content-type", b"application/cloudevents+json; charset=UTF-8")]
+
+
+class Owner:
+    """Applies records to the state of a partition, and makes what changed durable."""
+
+    def __init__(
+        self,
+        stage: Stage,
+        partition: int,
+        logic: Logic,
+        offsets: Mapping[str, int],
+        producer: AIOKafkaProducer,
+        namespace: str,
+        partitions: int,
+    ) -> None:
+        self.stage = stage
+        self.partition = partition
+        self.logic = logic
+        self.offsets = dict(offsets)
+        self.producer = producer
+        self.namespace = namespace
+        self.partitions = partitions
+        #: Events whose records are applied but not yet durable; acknowledged after the commit.
+        self.pending: list[Any] = []
+        self.flushed_at = time.monotonic()
+        self.heartbeat_at = 0.0
+        self.flush_took = 0.0
+        self._one_at_a_time = asyncio.Lock()
+
+    def apply(self, topic: str, records: Sequence[Any], event: Any) -> None:
+        """Apply the records that are new to us; compared once a record, with one offset a topic."""
+        applied = self.offsets.get(topic, -1)
+        if records[0].offset <= applied:
+            records = [record for record in records if record.offset > applied]
+        if records:
+            self.logic.apply(topic, records)
+            self.offsets[topic] = records[-1].offset
+        self.pending.append(event)
+
+    async def flush(self, heartbeat: bool = False, idle: tuple[str, ...] = ()) -> None:
+        """Commit one transaction of all that has changed; raises Fenced or BrokerError."""
+        async with self._one_at_a_time:
+            began = time.monotonic()
+            events, self.pending = self.pending, []
+            if not events and not heartbeat and not self.logic.urgent:
+                return
+            changed = self.logic.drain(self.offsets, heartbeat, idle)
+            applied = Applied(self.partitions, dict(self.offsets))
+            changed.rows[OFFSETS_KEY] = encode_applied(applied)
+            try:
+                await self._commit(changed)
+            except ProducerFenced:
+                raise Fenced(
+                    f"{self.stage.name} {self.partition}: another worker has taken it over"
+                ) from None
+            except (KafkaError, OSError, TimeoutError) as error:
+                raise BrokerError(
+                    f"{self.stage.name} {self.partition}: a flush failed: {error!r}"
+                ) from error
+            for event in events:
+                event.ack()
+            self.flushed_at = time.monotonic()
+            self.flush_took = self.flushed_at - began
+            if heartbeat:
+                self.heartbeat_at = self.flushed_at
+
+    async def _commit(self, changed: Flush) -> None:
+        send, name = self.producer.send, self.namespace
+        await self.producer.begin_transaction()
+        sent = []
+        for output in changed.outputs:
+            topic = topic_name(name, output.topic)
+            headers = CONTENT_TYPE if output.value[:1] == b"{" else None
+            sent.append(
+                await send(
+                    topic, output.value, key=output.key, partition=output.partition, headers=headers
+                )
+            )
+        state = topic_name(name, self.stage.state)
+        for key, row in changed.rows.items():
+            sent.append(await send(state, row, key=key, partition=self.partition))
+        if self.stage.log:
+            log = topic_name(name, self.stage.log)
+            for record in changed.log:
+                sent.append(await send(log, record, partition=self.partition))
+        await asyncio.gather(*sent)
+        await self.producer.commit_transaction()
+
+    async def stop(self) -> None:
+        """Let go of the partition; what is not flushed is read again by its next owner."""
+        await self.producer.stop()

@@ -1,0 +1,204 @@
+"""Runs the stages: restores what is assigned, applies what is read, flushes what is due."""
+
+import asyncio
+import logging
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from faust.types import TP
+
+from monitor.connection import topic_name
+from monitor.errors import TopicMismatch, WatchkeeperError
+from monitor.stream.owner import Owner
+from monitor.stream.stages import Stage
+from monitor.stream.tables import Restored, StateReader
+
+logger = logging.getLogger("watchkeeper")
+
+TICK_S = 0.05
+#: Downstream waits for a boundary: flush soon, but let boundaries that follow closely share it.
+URGENT_S = 0.2
+DIRTY_S = 1.0
+HEARTBEAT_S = 5.0
+#: A flush may take at most this part of the time: under load flushes grow instead of multiplying.
+FLUSH_SHARE = 0.2
+#: Chunks applied and not yet durable; more of them make the stream wait for a flush.
+PENDING_LIMIT = 64
+EXIT_CONFIGURATION = 2
+EXIT_FAILED = 3
+
+
+class Runner:
+    """All partitions that this worker owns, by stage and number."""
+
+    def __init__(
+        self,
+        stages: Sequence[Stage],
+        namespace: str,
+        partitions: int,
+        settings: Mapping[str, Any],
+    ) -> None:
+        self.stages = {stage.name: stage for stage in stages}
+        self.namespace = namespace
+        self.partitions = partitions
+        self.settings = dict(settings)
+        self.owners: dict[tuple[str, int], Owner] = {}
+        self._of_topic = {
+            topic_name(namespace, topic): (stage, topic) for stage in stages for topic in stage.topics
+        }
+
+    # -- assignment ----------------------------------------------------------------------------
+
+    async def positions(self, assigned: set[TP]) -> dict[TP, int]:
+        """Own every assigned partition and return the offset that each topic is read from."""
+        try:
+            return await self._positions(assigned)
+        except WatchkeeperError as error:
+            _end(error)
+
+    async def _positions(self, assigned: set[TP]) -> dict[TP, int]:
+        units = sorted({(self._of_topic[tp.topic][0].name, tp.partition) for tp in assigned})
+        missing = [unit for unit in units if unit not in self.owners]
+        await self._restore(missing)
+        applied = {}
+        for tp in assigned:
+            stage, topic = self._of_topic[tp.topic]
+            applied[tp] = self.owners[stage.name, tp.partition].offsets.get(topic, -1)
+        return await self._checked(applied)
+
+    async def _restore(self, units: Sequence[tuple[str, int]]) -> None:
+        if not units:
+            return
+        began = time.monotonic()
+        # The producers first: starting one fences the old owner, so that what is read is final.
+        producers = await asyncio.gather(*(self._producer(*unit) for unit in units))
+        tables = {unit: self._state(self.stages[unit[0]].state, unit[1]) for unit in units}
+        logs = {
+            unit: self._state(log, unit[1]) for unit in units if (log := self.stages[unit[0]].log)
+        }
+        read = await StateReader(self.settings).read(list(tables.values()), list(logs.values()))
+        for unit, producer in zip(units, producers, strict=True):
+            stage = self.stages[unit[0]]
+            state = read[tables[unit]]
+            offsets = state.applied(self.partitions)
+            logic = stage.logic(unit[1])
+            log = read[logs[unit]] if unit in logs else Restored()
+            logic.restore(state.rows, log.log)
+            self.owners[unit] = Owner(
+                stage, unit[1], logic, offsets, producer, self.namespace, self.partitions
+            )
+        rows = sum(len(state.rows) for state in read.values())
+        owned = " ".join(f"{stage}-{n}" for stage, n in units)
+        logger.info("own %s (%d rows, %.1f s)", owned, rows, time.monotonic() - began)
+
+    async def _producer(self, stage: str, partition: int) -> AIOKafkaProducer:
+        producer = AIOKafkaProducer(
+            transactional_id=f"{self.namespace}-{stage}-{partition}",
+            compression_type=None,
+            max_request_size=1_000_000,
+            linger_ms=2,
+            **self.settings,
+        )
+        await producer.start()
+        return producer
+
+    def _state(self, topic: str, partition: int) -> TopicPartition:
+        return TopicPartition(topic_name(self.namespace, topic), partition)
+
+    async def _checked(self, applied: Mapping[TP, int]) -> dict[TP, int]:
+        """The next offsets, checked against what the broker still has."""
+        consumer = AIOKafkaConsumer(**self.settings)
+        await consumer.start()
+        try:
+            tps = [TopicPartition(*tp) for tp in applied]
+            ends = await consumer.end_offsets(tps)
+            starts = await consumer.beginning_offsets(tps)
+        finally:
+            await consumer.stop()
+        positions = {}
+        for tp, offset in applied.items():
+            start, end = starts[TopicPartition(*tp)], ends[TopicPartition(*tp)]
+            if offset + 1 > end:
+                raise TopicMismatch(
+                    f"{tp.topic} partition {tp.partition} ends at {end}, but {offset + 1} records "
+                    "of it are in our state: it was recreated or truncated; put its data back, or "
+                    "start under a new namespace"
+                )
+            if 0 <= offset < start - 1:
+                logger.error(
+                    "%s partition %d: offsets %d to %d expired unread; raise its retention",
+                    tp.topic, tp.partition, offset + 1, start - 1,
+                )  # fmt: skip
+            positions[tp] = max(offset + 1, start)
+        return positions
+
+    async def release(self) -> None:
+        """Flush and let go of everything: the partitions may come back, or go to another worker."""
+        owners, self.owners = self.owners, {}
+        try:
+            await asyncio.gather(*(owner.flush() for owner in owners.values()))
+        except WatchkeeperError as error:
+            _end(error)
+        await asyncio.gather(*(owner.stop() for owner in owners.values()))
+
+    # -- records -------------------------------------------------------------------------------
+
+    async def process(self, topic: str, partition: int, chunk: Sequence[Any], event: Any) -> None:
+        """Apply a chunk; it is acknowledged when the flush that holds it has been committed."""
+        stage, name = self._of_topic[topic]
+        owner = self.owners.get((stage.name, partition))
+        if owner is None:
+            event.ack()  # revoked meanwhile: our offsets decide what its next owner reads
+            return
+        try:
+            owner.apply(name, chunk, event)
+        except Exception as error:
+            # Bad input never gets here: this is our own bug, and going on would lose the chunk.
+            logger.exception("%s %d", stage.name, partition)
+            _end(WatchkeeperError(f"{stage.name} {partition} failed on {topic}: {error!r}"))
+        if len(owner.pending) >= PENDING_LIMIT:
+            await self._flush([owner])
+        await asyncio.sleep(0)
+
+    # -- flushes -------------------------------------------------------------------------------
+
+    async def flush_forever(self, idle: Any) -> None:
+        """Flush what is due, for as long as the worker lives; `idle(owner)` names its idle topics."""
+        while True:
+            await asyncio.sleep(TICK_S)
+            now = time.monotonic()
+            due = [owner for owner in self.owners.values() if self._due(owner, now)]
+            if due:
+                await self._flush(due, idle)
+
+    def _due(self, owner: Owner, now: float) -> bool:
+        since = now - owner.flushed_at
+        if since < owner.flush_took / FLUSH_SHARE:
+            return False
+        if owner.logic.urgent and since >= URGENT_S:
+            return True
+        if owner.pending and since >= DIRTY_S:
+            return True
+        return owner.stage.beats and now - owner.heartbeat_at >= HEARTBEAT_S
+
+    async def _flush(self, owners: Sequence[Owner], idle: Any = None) -> None:
+        now = time.monotonic()
+        flushes = []
+        for owner in owners:
+            beat = owner.stage.beats and now - owner.heartbeat_at >= HEARTBEAT_S
+            topics = idle(owner) if beat and idle else ()
+            flushes.append(owner.flush(heartbeat=bool(beat and idle), idle=topics))
+        try:
+            await asyncio.gather(*flushes)
+        except WatchkeeperError as error:
+            _end(error)
+
+
+def _end(error: Exception) -> NoReturn:
+    """End this worker at once: its supervisor starts another, which restores what is committed."""
+    print(f"watchkeeper: {error}", file=sys.stderr, flush=True)
+    os._exit(EXIT_CONFIGURATION if isinstance(error, TopicMismatch) else EXIT_FAILED)

@@ -1,0 +1,44 @@
+"""The stages of the stream: what each reads, where its state lives, and its pure logic."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from monitor.evaluate.partition import EvaluatePartition
+from monitor.observe.model import Monitored
+from monitor.observe.partition import INPUTS, ObservePartition
+from monitor.panes.flush import Logic
+from monitor.response.partition import RespondPartition
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A stage: its source topics (co-partitioned), its state topic, perhaps a log, its logic.
+
+    Topic names are without the namespace. A stage that beats tells the next one every few seconds
+    how far time has come.
+    """
+
+    name: str
+    topics: tuple[str, ...]
+    state: str
+    log: str | None
+    beats: bool
+    logic: Callable[[int], Logic]
+
+
+def stages(models: Sequence[Monitored], partitions: int) -> tuple[Stage, ...]:
+    """Observe, evaluate and respond for the registered models."""
+    return (
+        Stage(
+            "observe", INPUTS, "observe-state", "join-log", True,
+            lambda n: ObservePartition(models, n, partitions),
+        ),
+        Stage(
+            "evaluate", ("panes",), "evaluate-state", None, False,
+            lambda n: EvaluatePartition(models, partitions),
+        ),
+        Stage(
+            "respond", ("drift-events",), "respond-state", None, False,
+            lambda n: RespondPartition(),
+        ),
+    )  # fmt: skip
