@@ -1,0 +1,1 @@
+"""What travels: wire types, their envelope, their limits, and the schemas made from them."""

@@ -1,0 +1,15 @@
+"""The limits of an event, in one place: the client, the stream and the schemas all read them."""
+
+#: Bounds of an identifier: it becomes a key, a row of state and a word in a message.
+MAX_ID = 128
+ID_PATTERN = r"^[A-Za-z0-9._:/@-]{1,128}$"
+MAX_FEATURES = 500
+MAX_EVENT_BYTES = 256 * 1024
+#: Bytes of a rejected event that its dead letter keeps.
+HEAD_BYTES = 1024
+SCHEMA_MAJOR = 1
+SCHEMA_VERSION = f"{SCHEMA_MAJOR}.0"
+#: An integer timestamp below this many milliseconds (March 1973) was surely meant as seconds.
+LEAST_PLAUSIBLE_MS = 100_000_000_000
+#: RFC 3339 with an offset; the seconds' fraction is optional.
+RFC3339_PATTERN = r"^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})$"

@@ -1,0 +1,218 @@
+"""The types of everything on the wire; `schemas/` is generated from them.
+
+Fields that a later version adds are optional, and unknown ones are accepted, so that producers
+and workers can be upgraded in any order within one major version.
+"""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from monitor.events.limits import (
+    ID_PATTERN,
+    MAX_FEATURES,
+    RFC3339_PATTERN,
+    SCHEMA_MAJOR,
+    SCHEMA_VERSION,
+)
+
+Identifier = Annotated[
+    str, Meta(pattern=ID_PATTERN, description="1 to 128 of letters, digits and ._:/@-")
+]
+Milliseconds = Annotated[int, Meta(ge=0, description="milliseconds since 1970-01-01T00:00:00Z")]
+Instant = Annotated[str, Meta(pattern=RFC3339_PATTERN, description="RFC 3339 with an offset")]
+Timestamp = Instant | Milliseconds
+SchemaVersion = Annotated[
+    str, Meta(pattern=rf"^{SCHEMA_MAJOR}(\.[0-9]+)*$", description="major.minor of this schema")
+]
+Outcome = str | int | float | bool
+FeatureValue = float | int | str | bool | None
+Features = Annotated[dict[str, FeatureValue], Meta(max_length=MAX_FEATURES)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+
+Severity = Literal["low", "medium", "high", "critical"]
+Verdict = Literal[
+    "low",
+    "medium",
+    "high",
+    "critical",
+    "insufficient_data",
+    "no_traffic",
+    "labels_immature",
+    "baseline_missing",
+]
+Authority = Literal["observe", "dry_run", "approve", "auto"]
+Action = Literal["alert", "review_mode", "retraining", "rollback", "monitor_closely"]
+
+
+class Prediction(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One prediction of a model in production, with the features that it was made from."""
+
+    prediction_id: Identifier
+    model_id: Identifier
+    model_version: Identifier
+    timestamp: Timestamp
+    features: Features
+    prediction: Outcome
+    score: float | None = None
+    probabilities: dict[str, Share] | None = None
+    latency_ms: Annotated[float, Meta(ge=0)] | None = None
+    error: str | None = None
+    variant: Literal["baseline", "canary", "shadow"] | None = None
+    segment: dict[str, str] | None = None
+    protected: dict[str, str] | None = None
+    confidence: float | None = None
+    schema_version: SchemaVersion = SCHEMA_VERSION
+
+
+class Label(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The ground truth of one prediction; with the optional fields it needs no join."""
+
+    prediction_id: Identifier
+    model_id: Identifier
+    label: Outcome
+    timestamp: Timestamp
+    prediction: Outcome | None = None
+    score: float | None = None
+    prediction_timestamp: Timestamp | None = None
+    model_version: Identifier | None = None
+    schema_version: SchemaVersion = SCHEMA_VERSION
+
+
+class Review(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A human's decision about one prediction."""
+
+    review_id: Identifier
+    prediction_id: Identifier
+    model_id: Identifier
+    reviewer_id: Identifier
+    final_decision: Outcome
+    timestamp: Timestamp
+    ai_prediction: Outcome | None = None
+    human_initial_decision: Outcome | None = None
+    human_confidence: float | None = None
+    started_at: Timestamp | None = None
+    schema_version: SchemaVersion = SCHEMA_VERSION
+
+
+class EndOfStream(Struct, frozen=True, kw_only=True, tag_field="type", tag="end_of_stream"):
+    """The end of a model's replayed stream: what is open closes, whatever the clock says."""
+
+    model_id: Identifier
+
+
+class Span(Struct, frozen=True):
+    """A stretch of event time, from `start` to before `end`, both RFC 3339."""
+
+    start: str
+    end: str
+
+
+class TopBin(Struct, frozen=True):
+    """One bin that moved: its text, and its share of the reference and of the window."""
+
+    bin: str
+    reference: float
+    current: float
+
+
+class FindingData(Struct, frozen=True, kw_only=True):
+    """The `data` of a drift event: one finding, and all that it rests on.
+
+    `threshold` is the limit that decided the verdict, `expected` the value that chance alone
+    gives, `source_offsets` the last applied offset of each partition by source topic; `age_ms`
+    is the label age at which performance was judged. `severity` is None where the verdict is no
+    grade but the reason for having none.
+    """
+
+    model_id: str
+    model_version: str
+    kind: Literal["drift", "window"]
+    detector: str
+    subject: str
+    segment: str = ""
+    statistic: str
+    value: float | None
+    threshold: float | None
+    expected: float | None
+    p_value: float | None
+    n_reference: int
+    n_current: int
+    window: Span
+    verdict: Verdict
+    severity: Severity | None
+    revision: int
+    event_key: str
+    baseline_id: str | None
+    config_hash: str
+    provisional: bool
+    decidable: bool
+    age_ms: int | None = None
+    statistics: dict[str, float | list[float] | None] = {}
+    top_bins: list[TopBin] = []
+    source_offsets: dict[str, list[int]] = {}
+    authority: Authority
+    message: str
+
+
+class Result(Struct, frozen=True, kw_only=True):
+    """One detector's verdict on one subject, in the summary of a window."""
+
+    subject: str
+    statistic: str
+    verdict: Verdict
+    value: float | None
+    n_current: int
+    message: str = ""
+
+
+class WindowData(Struct, frozen=True, kw_only=True):
+    """The `data` of a window's event: what one detector said of every subject, fine or not."""
+
+    model_id: str
+    model_version: str
+    kind: Literal["window"]
+    detector: str
+    window: Span
+    predictions: int
+    revision: int
+    event_key: str
+    baseline_id: str | None
+    config_hash: str
+    age_ms: int | None = None
+    source_offsets: dict[str, list[int]] = {}
+    results: list[Result] = []
+
+
+class ActionData(Struct, frozen=True, kw_only=True):
+    """The `data` of an alert or a command; `actuated` says whether anything has been done."""
+
+    model_id: str
+    model_version: str
+    action: Action
+    severity: Severity
+    priority: Literal["urgent", "high", "normal"] | None = None
+    notify: Literal["page", "ticket"] | None = None
+    authority: Authority
+    dry_run: bool
+    actuated: bool = False
+    reason: str
+    finding_id: str
+    event_key: str
+    episode: int | None = None
+    window: Span
+
+
+class DeadLetterData(Struct, frozen=True, kw_only=True):
+    """The `data` of a dead letter: why and where; `head` is base64 of the event's first KiB."""
+
+    reason: str
+    detail: str
+    topic: str
+    partition: int
+    offset: int
+    size: int
+    sha256: str
+    head: str
+    model_id: str | None
+    append_time: str

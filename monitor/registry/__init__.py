@@ -1,0 +1,1 @@
+"""What is monitored: models in YAML, as frozen specifications."""

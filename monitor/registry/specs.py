@@ -1,0 +1,197 @@
+"""The specification of a monitored model: frozen, resolved, all durations in milliseconds.
+
+`registry.config` makes these from YAML; tests and tools may build them directly.
+"""
+
+import hashlib
+from fnmatch import fnmatchcase
+from math import gcd
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct, field
+
+SECOND_MS = 1_000
+MINUTE_MS = 60 * SECOND_MS
+HOUR_MS = 60 * MINUTE_MS
+DAY_MS = 24 * HOUR_MS
+
+Task = Literal["classification", "regression"]
+Tier = Literal["minimal", "low", "limited", "medium", "high", "prohibited"]
+Clock = Literal["append", "events"]
+Authority = Literal["observe", "dry_run", "approve", "auto"]
+FeatureKind = Literal["numeric", "categorical"]
+Metric = Literal["accuracy", "precision", "recall", "f1"]
+
+
+class Thresholds(Struct, frozen=True):
+    """Limits that a value must exceed for a grade; None where there is no such grade."""
+
+    medium: float | None = None
+    high: float | None = None
+    critical: float | None = None
+
+
+PSI = Thresholds(0.1, 0.2, 0.3)
+RATES = Thresholds(0.01, 0.05, 0.10)
+JS_DIVERGENCE = Thresholds(0.1)
+DROP = Thresholds(0.03, 0.05, 0.10)
+
+
+class WindowSpec(Struct, frozen=True, kw_only=True):
+    """Windows of event time: `size_ms` long, one every `hop_ms`, open to late events."""
+
+    size_ms: int
+    hop_ms: int
+    allowed_lateness_ms: int
+
+
+HOURLY = WindowSpec(size_ms=HOUR_MS, hop_ms=HOUR_MS, allowed_lateness_ms=10 * MINUTE_MS)
+
+
+class DataDriftSpec(Struct, frozen=True, kw_only=True):
+    """How the inputs are judged; `include` and `exclude` are patterns of feature names."""
+
+    window: WindowSpec = HOURLY
+    min_samples: int = 500
+    thresholds: dict[str, Thresholds] = field(default_factory=lambda: {"psi": PSI, "rates": RATES})
+    include: tuple[str, ...] = ("*",)
+    exclude: tuple[str, ...] = ()
+
+    def judges(self, feature: str) -> bool:
+        """Whether a feature is included, and not excluded; patterns as in a shell.
+
+        >>> DataDriftSpec(include=("a*", "b"), exclude=("ab",)).judges("ab")
+        False
+        """
+
+        def among(patterns: tuple[str, ...]) -> bool:
+            return any(fnmatchcase(feature, pattern) for pattern in patterns)
+
+        return among(self.include) and not among(self.exclude)
+
+
+class PredictionDriftSpec(Struct, frozen=True, kw_only=True):
+    """How the outputs are judged: the classes predicted, and their scores."""
+
+    window: WindowSpec = HOURLY
+    min_samples: int = 500
+    thresholds: dict[str, Thresholds] = field(
+        default_factory=lambda: {"psi": PSI, "js_divergence": JS_DIVERGENCE}
+    )
+
+
+class PerformanceSpec(Struct, frozen=True, kw_only=True):
+    """How labels against predictions are judged: against the baseline, and recent periods."""
+
+    window: WindowSpec = HOURLY
+    metric: Metric = "accuracy"
+    min_samples: int = 100
+    thresholds: dict[str, Thresholds] = field(
+        default_factory=lambda: {"drop": DROP, "concept": DROP}
+    )
+    periods: int = 4
+
+
+class LabelsSpec(Struct, frozen=True, kw_only=True):
+    """How long labels are waited for, and the share of predictions that must have one."""
+
+    max_delay_ms: int = 30 * DAY_MS
+    min_coverage: float = 0.8
+
+
+class BaselineSpec(Struct, frozen=True, kw_only=True):
+    """Where the baseline is; `path` is relative to the configuration's folder."""
+
+    type: Literal["reference"] = "reference"
+    path: str
+
+
+class ModelSpec(Struct, frozen=True, kw_only=True):
+    """One monitored model: what it is, how it is judged, and what may be done about it."""
+
+    id: str
+    task: Task = "classification"
+    risk_tier: Tier = "medium"
+    owners: dict[str, str] = {}
+    vendor: str | None = None
+    clock: Clock = "append"
+    disorder_ms: int = 30 * SECOND_MS
+    authority: Authority = "dry_run"
+    deduplicate: bool = True
+    features: dict[str, FeatureKind] = {}
+    positive: str | None = None
+    baseline: BaselineSpec | None = None
+    data_drift: DataDriftSpec | None = None
+    prediction_drift: PredictionDriftSpec | None = None
+    performance: PerformanceSpec | None = None
+    labels: LabelsSpec | None = None
+    config_hash: str = ""
+
+    @property
+    def windows(self) -> tuple[WindowSpec, ...]:
+        """The windows of all signals that are on."""
+        signals = (self.data_drift, self.prediction_drift, self.performance)
+        return tuple(signal.window for signal in signals if signal is not None)
+
+    @property
+    def pane_ms(self) -> int:
+        """The length of a pane: the longest up to an hour of which all windows are made."""
+        common = gcd(*(length for w in self.windows for length in (w.size_ms, w.hop_ms)))
+        if common <= HOUR_MS:
+            return common or HOUR_MS
+        pieces = -(-common // HOUR_MS)
+        while common % pieces:
+            pieces += 1
+        return common // pieces
+
+
+class SecuritySpec(Struct, frozen=True, kw_only=True):
+    """How to log in to Kafka; secrets stay in the environment variables that are named here."""
+
+    protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    username: str | None = None
+    password_env: str | None = None
+    cafile: str | None = None
+    certfile: str | None = None
+    keyfile: str | None = None
+
+
+class KafkaSpec(Struct, frozen=True, kw_only=True):
+    """Where Kafka is, and the shape of the topics that we make there."""
+
+    bootstrap: str = "127.0.0.1:19092"
+    partitions: int = 4
+    replication: int = 1
+    security: SecuritySpec | None = None
+
+
+class Config(Struct, frozen=True, kw_only=True):
+    """A whole configuration; `path` is the file that it came from."""
+
+    namespace: str = "watchkeeper"
+    kafka: KafkaSpec = KafkaSpec()
+    models: tuple[ModelSpec, ...] = ()
+    path: str = ""
+
+    def model(self, model_id: str) -> ModelSpec | None:
+        """Return the model of that id, None if there is none."""
+        return next((model for model in self.models if model.id == model_id), None)
+
+
+def config_hash(spec: ModelSpec) -> str:
+    """Return 16 hex digits that change if and only if what is resolved changes.
+
+    >>> config_hash(ModelSpec(id="a")) == config_hash(ModelSpec(id="a", risk_tier="medium"))
+    True
+    """
+    resolved: dict[str, Any] = msgspec.to_builtins(spec)
+    del resolved["config_hash"]
+    canonical = msgspec.json.encode(resolved, order="sorted")
+    return hashlib.sha256(canonical).hexdigest()[:16]
+
+
+def sealed(spec: ModelSpec) -> ModelSpec:
+    """Return the specification with its own hash in `config_hash`."""
+    return msgspec.structs.replace(spec, config_hash=config_hash(spec))
