@@ -1,4 +1,4 @@
-"""The cells of a categorical column: the reference's most frequent categories, and the rest.
+"""The slots of a categorical column: the reference's most frequent categories, and the rest.
 
 A value is counted under its canonical name, so that `1`, `1.0` and `"1"` are one category.
 """
@@ -15,12 +15,9 @@ import numpy.typing as npt
 from monitor.errors import BaselineError, GridMismatch
 from monitor.stats.numeric import Counts
 
-#: The most categories that have a cell of their own, and the most that are known at all.
+#: The most categories that have a slot of their own, and the most that are known at all.
 MOST = 100
 KNOWN = 10_000
-#: So many cells a column may always have; beyond them each needs 20 rows (K <= n / 20).
-FREE_CELLS = 10
-ROWS_PER_CELL = 20
 
 
 def canonical(value: object) -> str | None:
@@ -158,22 +155,11 @@ class CategoricalGrid:
         return hash((self.categories, self.others))
 
 
-def cells_for(rows: int) -> int:
-    """Return how many categories are compared one by one, given so many rows.
-
-    Without a limit the chance differences of many rare categories add up to "drift".
-
-    >>> cells_for(50), cells_for(1000)
-    (10, 50)
-    """
-    return max(FREE_CELLS, rows // ROWS_PER_CELL)
-
-
 def build_categorical(values: Sequence[object], most: int = MOST) -> CategoricalGrid:
     """Build the grid of a reference's values; null takes no part.
 
-    The K most frequent categories get a cell, K <= `most` and <= `cells_for(rows)`; up to 10,000
-    more are known by name. Raises BaselineError if no category is left.
+    The `most` frequent categories get a slot each; up to 10,000 more are known by name and share
+    one. Raises BaselineError if no category is left.
 
     >>> build_categorical(["b", "a", "b", None]).categories
     ('b', 'a')
@@ -190,9 +176,8 @@ def build_categorical(values: Sequence[object], most: int = MOST) -> Categorical
             "mend the column or exclude it"
         )
     ranked = sorted(names, key=lambda name: (-names[name], name))
-    k = min(most, cells_for(names.total()))
     return CategoricalGrid(
-        categories=tuple(ranked[:k]),
-        others=frozenset(ranked[k : k + KNOWN]),
+        categories=tuple(ranked[:most]),
+        others=frozenset(ranked[most : most + KNOWN]),
         singletons=sum(1 for count in names.values() if count == 1),
     )

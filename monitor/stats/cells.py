@@ -6,6 +6,10 @@ an artefact of the reference's size, so what lies outside is a rate with its own
 
 *Closed* cells serve JS, chi-squared and Hellinger, which bear empty cells: what lies below,
 above or is unseen is a cell apart.
+
+Of categories, the ten most frequent have a cell, and so has every other of which 20 rows are to
+be expected on both sides. The rest share one: the chance differences of many rare categories
+would add up to "drift".
 """
 
 from dataclasses import dataclass
@@ -13,8 +17,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from monitor.stats.categorical import cells_for
 from monitor.stats.grid import CategoricalGrid, Counts, Grid, NumericGrid
+
+#: So many categories always have a cell; beyond them each needs so many rows.
+FREE = 10
+LEAST = 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,14 +80,14 @@ def _merged(counts: Counts, grid: NumericGrid, starts: Counts) -> Counts:
 
 
 def _categories(current: Counts, reference: Counts, grid: CategoricalGrid, closed: bool) -> Cells:
-    k = min(grid.bins, cells_for(int(current[: grid.bins + 2].sum())))
+    n, m = valid_rows(current, grid), valid_rows(reference, grid)
+    rare = reference[FREE : grid.bins] * min(n, m) < LEAST * m
+    k = min(grid.bins, FREE + (int(np.argmax(rare)) if rare.any() else rare.size))
     names = (*grid.categories[:k], "__other__", *(["__unseen__"] if closed else []))
 
     def merge(counts: Counts) -> Counts:
-        rest = [counts[k : grid.bins + 1].sum()]
-        return np.concatenate(
-            (counts[:k], rest, counts[[grid.UNSEEN]] if closed else []), dtype=int
-        )
+        merged = np.append(counts[:k], counts[k : grid.bins + 1].sum())
+        return np.append(merged, counts[grid.UNSEEN]) if closed else merged
 
     return Cells(merge(current), merge(reference), names)
 

@@ -43,7 +43,7 @@ def ks(current: Counts, reference: Counts, grid: NumericGrid) -> KS | None:
         return None
     f, g = np.cumsum(current) / n, np.cumsum(reference) / m
     d = float(np.max(np.abs(f - g)))
-    inner = np.flatnonzero(np.nextafter(grid.edges[:-1], np.inf) != grid.edges[1:]) + 1
+    inner = np.flatnonzero(~grid.single) + 1
     beyond = np.maximum(f[inner] - g[inner - 1], g[inner] - f[inner - 1])
     high = min(1.0, max(d, float(np.max(beyond, initial=0.0))))
     p = None

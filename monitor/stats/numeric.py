@@ -82,6 +82,11 @@ class NumericGrid:
         return int(self.edges.size) + 1
 
     @property
+    def single(self) -> npt.NDArray[np.bool_]:
+        """bool[E - 1]: which of the bins between two edges can hold only one value."""
+        return np.asarray(np.nextafter(self.edges[1:], -np.inf) == self.edges[:-1])
+
+    @property
     def width(self) -> int:
         """The number of slots of a count: the bins, then null, non-finite and type error."""
         return self.bins + 3

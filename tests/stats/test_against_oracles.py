@@ -1,0 +1,272 @@
+"""Every statistic against scipy, numpy or the article's own code, from counts."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+from scipy import stats
+from scipy.spatial.distance import jensenshannon
+
+from monitor.stats.auc import auc
+from monitor.stats.cells import closed_cells, open_cells
+from monitor.stats.chi2 import chi2
+from monitor.stats.concept import concept_drift, degradation
+from monitor.stats.grid import Floats, build_categorical, build_numeric
+from monitor.stats.hellinger import hellinger
+from monitor.stats.js import js
+from monitor.stats.ks import ks
+from monitor.stats.performance import performance
+from monitor.stats.psi import expected_psi, psi, psi_uniform
+from monitor.stats.rates import excess_p, rates
+from tests.stats import article
+from tests.stats.columns import REFERENCE, smooth
+
+CELLS = st.integers(2, 12).flatmap(
+    lambda k: st.tuples(
+        *[st.lists(st.integers(0, 500), min_size=k, max_size=k).map(np.array) for _ in range(2)]
+    )
+)
+
+
+@given(REFERENCE, REFERENCE)
+@example(np.array([0.0, 5e-324]), np.array([5e-324]))
+@example(np.array([3.0, 3.0]), np.array([3.0]))
+@example(np.array([3.0, 3.0]), np.array([4.0]))
+@example(np.array([0.0, 1.0, 1.0]), np.array([0.0, 0.0, 2.0]))
+def test_uniform_psi_is_the_articles_to_1e_12(reference: Floats, current: Floats) -> None:
+    assume(math.isfinite(float(reference.max()) - float(reference.min())))
+    grid = build_numeric(reference)
+    found = psi_uniform(grid.counts(current), grid.counts(reference), grid)
+    assert found == pytest.approx(article.compute_psi(reference, current), abs=1e-12)
+
+
+@pytest.mark.parametrize("bins", [2, 64, 256, 1024])
+def test_uniform_psi_does_not_depend_on_how_fine_the_bins_are(bins: int) -> None:
+    rng = np.random.default_rng(3)
+    reference, current = rng.lognormal(size=5000), rng.lognormal(0.3, size=3000)
+    grid = build_numeric(reference, bins)
+    found = psi_uniform(grid.counts(current), grid.counts(reference), grid)
+    assert found == pytest.approx(article.compute_psi(reference, current), abs=1e-12)
+
+
+def test_coarse_psi_is_that_of_raw_values_cut_at_the_same_edges() -> None:
+    rng = np.random.default_rng(4)
+    reference, current = rng.normal(size=4000), rng.normal(0.4, size=900)
+    grid = build_numeric(reference)
+    cells = open_cells(grid.counts(current), grid.counts(reference), grid)
+    cuts = [-np.inf, *grid.edges[grid.coarse], np.inf]
+    p = np.histogram(current, cuts)[0] / current.size
+    q = np.histogram(reference, cuts)[0] / reference.size
+    expected = stats.entropy(p, q) + stats.entropy(q, p)
+    assert psi(cells.current, cells.reference) == pytest.approx(expected, abs=1e-12)
+
+
+@given(smooth(), smooth())
+def test_ks_of_the_raw_values_lies_in_the_interval(reference: Floats, current: Floats) -> None:
+    assume(min(reference.size, current.size) >= 4)  # scipy's own p-value divides by zero below
+    grid = build_numeric(reference, 32)
+    found = ks(grid.counts(current), grid.counts(reference), grid)
+    assert found is not None
+    exact = float(stats.ks_2samp(reference, current, method="asymp").statistic)
+    assert found.low - 1e-12 <= exact <= found.high + 1e-12
+    mass = grid.counts(reference)[1 : grid.bins - 1][~grid.single].max(initial=0)
+    assert found.high - found.low <= mass / reference.size + 1e-12
+
+
+@given(smooth(), smooth())
+def test_ks_p_value_is_kolmogorovs_tail(reference: Floats, current: Floats) -> None:
+    grid = build_numeric(reference)
+    found = ks(grid.counts(current), grid.counts(reference), grid)
+    assert found is not None
+    n, m = current.size, reference.size
+    if min(n, m) < 50:
+        assert found.p_value is None
+        return
+    s = math.sqrt(n * m / (n + m))
+    expected = stats.kstwobign.sf(found.d * (s + 0.12 + 0.11 / s))
+    assert found.p_value == pytest.approx(float(expected), abs=1e-12)
+
+
+def test_ks_false_alarms_stay_under_their_level() -> None:
+    rng = np.random.default_rng(5)
+    grid = build_numeric(reference := rng.normal(size=2000))
+    counts = grid.counts(reference)
+    found = [ks(grid.counts(rng.normal(size=200)), counts, grid) for _ in range(500)]
+    assert (
+        np.mean([k is not None and k.p_value is not None and k.p_value < 0.05 for k in found]) < 0.1
+    )
+
+
+@given(smooth(), smooth())
+def test_auc_is_mann_whitney_over_the_bins(reference: Floats, current: Floats) -> None:
+    grid = build_numeric(reference, 32)
+    found = auc(grid.counts(current), grid.counts(reference), grid)
+    assert found is not None
+    x, y = grid.codes(current), grid.codes(reference)
+    if np.unique(np.concatenate((x, y))).size == 1:
+        assert (found.value, found.z, found.p_value) == (0.5, 0.0, 1.0)
+        return
+    oracle = stats.mannwhitneyu(x, y, method="asymptotic", use_continuity=False)
+    assert found.value == pytest.approx(oracle.statistic / (x.size * y.size), abs=1e-12)
+    assert found.p_value == pytest.approx(oracle.pvalue, rel=1e-6, abs=1e-300)
+    assert found.z == pytest.approx(-stats.norm.ppf(oracle.pvalue / 2), abs=1e-5) or found.z < 0
+
+
+def test_auc_from_counts_is_near_that_of_raw_values() -> None:
+    rng = np.random.default_rng(6)
+    reference, current = rng.normal(size=5000), rng.normal(0.2, size=2000)
+    grid = build_numeric(reference)
+    found = auc(grid.counts(current), grid.counts(reference), grid)
+    exact = stats.mannwhitneyu(current, reference).statistic / (2000 * 5000)
+    assert found is not None
+    assert found.value == pytest.approx(exact, abs=5e-4)
+    assert found.value > 0.5, "values rose"
+
+
+@given(CELLS)
+def test_chi2_is_scipys_without_empty_cells(cells: tuple[Floats, Floats]) -> None:
+    current, reference = cells[0].astype(np.int64), cells[1].astype(np.int64)
+    found = chi2(current, reference)
+    if not current.sum() or not reference.sum():
+        assert found is None
+        return
+    assert found is not None
+    kept = current + reference > 0
+    if kept.sum() == 1:
+        assert (found.statistic, found.p_value) == (0.0, 1.0)
+        return
+    oracle = stats.chi2_contingency(np.stack((current, reference))[:, kept], correction=False)
+    assert found.statistic == pytest.approx(oracle.statistic, rel=1e-9, abs=1e-9)
+    assert found.dof == oracle.dof
+    assert found.p_value == pytest.approx(oracle.pvalue, rel=1e-9, abs=1e-300)
+
+
+@given(CELLS)
+def test_js_is_scipys(cells: tuple[Floats, Floats]) -> None:
+    current, reference = cells[0].astype(np.int64), cells[1].astype(np.int64)
+    found = js(current, reference)
+    if not current.sum() or not reference.sum():
+        assert found is None
+        return
+    assert found is not None
+    assert found.distance_nats == pytest.approx(float(jensenshannon(current, reference)), abs=1e-7)
+    base2 = float(jensenshannon(current, reference, base=2))
+    assert found.distance_base2 == pytest.approx(base2, abs=1e-7)
+    assert found.divergence_nats == pytest.approx(found.distance_nats**2, abs=1e-15)
+    assert 0 <= found.divergence_nats <= math.log(2) + 1e-15
+
+
+@given(st.integers(0, 2**32))
+def test_js_of_classes_is_the_articles_to_1e_12(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    baseline, current = rng.integers(0, 4, 400), rng.choice(4, 300, p=[0.4, 0.3, 0.2, 0.1])
+    assume(np.unique(baseline).size == np.unique(current).size == 4)
+    grid = build_categorical(baseline.tolist())
+    cells = closed_cells(grid.counts(current.tolist()), grid.counts(baseline.tolist()), grid)
+    found = js(cells.current, cells.reference)
+    assert found is not None
+    assert found.divergence_nats == pytest.approx(
+        article.js_divergence(baseline, current), abs=1e-12
+    )
+
+
+@given(CELLS)
+def test_hellinger_is_the_root_of_one_minus_the_bhattacharyya_coefficient(
+    cells: tuple[Floats, Floats],
+) -> None:
+    current, reference = cells[0].astype(np.int64), cells[1].astype(np.int64)
+    found = hellinger(current, reference)
+    if not current.sum() or not reference.sum():
+        assert found is None
+        return
+    overlap = float(np.sum(np.sqrt(current / current.sum() * (reference / reference.sum()))))
+    assert found == pytest.approx(math.sqrt(max(0.0, 1 - overlap)), abs=1e-7)
+
+
+@given(st.integers(1, 400), st.integers(1, 400), st.data())
+def test_excess_p_is_fishers_exact_test(n: int, m: int, data: st.DataObject) -> None:
+    k, r = data.draw(st.integers(0, n)), data.draw(st.integers(0, m))
+    oracle = stats.fisher_exact([[k, n - k], [r, m - r]], alternative="greater")
+    assert excess_p(k, n, r, m) == pytest.approx(float(oracle.pvalue), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("k", "n", "r", "m"),
+    [(5000, 1_000_000, 3000, 1_000_000), (1, 500, 0, 10_000_000), (500, 500, 0, 1_000_000)],
+)
+def test_excess_p_is_fishers_exact_test_in_large_windows(k: int, n: int, r: int, m: int) -> None:
+    oracle = stats.fisher_exact([[k, n - k], [r, m - r]], alternative="greater")
+    assert excess_p(k, n, r, m) == pytest.approx(float(oracle.pvalue), rel=1e-9, abs=1e-300)
+
+
+def test_rates_are_counted_from_what_is_wrong() -> None:
+    grid = build_numeric(np.arange(100.0))
+    now = grid.counts(np.array([5.0] * 50 + [-1.0] * 10 + [200.0] * 20 + [np.nan] * 10), 10)
+    now += grid.counts(np.full(20, np.inf))
+    found = rates(now, grid.counts(np.arange(100.0)), grid)
+    assert {name: (rate.count, rate.rows) for name, rate in found.items()} == {
+        "null_rate": (10, 120),
+        "type_error_rate": (10, 120),
+        "out_of_range_rate": (50, 100),
+    }
+    assert found["out_of_range_rate"].excess == 0.5
+    oracle = stats.fisher_exact([[10, 110], [0, 100]], alternative="greater")
+    assert found["null_rate"].p_value == pytest.approx(float(oracle.pvalue), rel=1e-9)
+
+
+def test_rates_of_categories_take_the_expected_unseen_share_off() -> None:
+    rng = np.random.default_rng(7)
+    names = [str(i) for i in range(10_000)]
+    reference, current = rng.choice(names, 1000).tolist(), rng.choice(names, 1000).tolist()
+    grid = build_categorical(reference)
+    found = rates(grid.counts(current), grid.counts(reference), grid)["unseen_rate"]
+    assert found.value is not None and found.value > 0.85
+    assert found.excess is not None and abs(found.excess) < 0.05
+    assert found.p_value is not None and found.p_value > 0.001
+
+
+@given(st.lists(st.floats(0, 1), max_size=8), st.floats(0, 1))
+def test_concept_drift_is_the_articles_rule(history: list[float], current: float) -> None:
+    drop = degradation(history, current)
+    assert (drop is None) == (len(history) < 4)
+    assume(drop is None or abs(drop - 0.05) > 1e-9)
+    assert concept_drift(history, current) == article.detect_concept_drift(history, current)
+    if drop is not None:
+        assert drop == pytest.approx(float(np.mean(history[-4:])) - current, abs=1e-12)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), max_size=60), st.integers(0, 3))
+def test_performance_is_counted_pair_by_pair(pairs: list[tuple[int, int]], positive: int) -> None:
+    matrix = np.zeros((4, 4), dtype=np.int64)
+    for label, prediction in pairs:
+        matrix[label, prediction] += 1
+    tp = sum(a == b == positive for a, b in pairs)
+    predicted = sum(b == positive for _, b in pairs)
+    labelled = sum(a == positive for a, _ in pairs)
+    agree = sum(a == b for a, b in pairs)
+    assert performance(matrix, "accuracy") == (agree / len(pairs) if pairs else None)
+    expected = {
+        "precision": tp / predicted if predicted else None,
+        "recall": tp / labelled if labelled else None,
+        "f1": 2 * tp / (predicted + labelled) if predicted + labelled else None,
+    }
+    for metric, value in expected.items():
+        assert performance(matrix, metric, positive) == pytest.approx(value)
+        occurring = sorted({c for pair in pairs for c in pair})
+        each = [performance(matrix, metric, c) or 0.0 for c in occurring]
+        assert performance(matrix, metric) == (pytest.approx(np.mean(each)) if pairs else None)
+
+
+def test_an_unknown_metric_is_refused() -> None:
+    with pytest.raises(ValueError, match="unknown metric 'auc'; known: accuracy"):
+        performance(np.eye(2, dtype=np.int64), "auc")
+
+
+def test_expected_psi_is_what_samples_without_drift_show() -> None:
+    rng = np.random.default_rng(8)
+    found = [
+        psi(rng.multinomial(500, [0.1] * 10), rng.multinomial(5000, [0.1] * 10)) for _ in range(400)
+    ]
+    assert expected_psi(10, 500, 5000) == pytest.approx(np.mean(np.array(found, float)), rel=0.1)
