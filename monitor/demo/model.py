@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from monitor.demo.flights import CATEGORICAL, NUMERIC, Flags, Floats, Flights
+from monitor.demo.flights import CATEGORICAL, NUMERIC, Flags, Flights, Floats
 
 CLASSES = ("late", "on_time")
 POSITIVE = "late"

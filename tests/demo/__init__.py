@@ -1,0 +1,1 @@
+"""Tests of the demo: its data, its models and the places of its incidents."""
