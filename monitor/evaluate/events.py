@@ -10,13 +10,11 @@ import msgspec
 
 from monitor.detectors.finding import Finding
 from monitor.evaluate.judged import Judged
-from monitor.events.cloudevents import cloud_event, event_key, rfc3339
+from monitor.events.cloudevents import DRIFT_DETECTED, WINDOW_JUDGED, cloud_event, event_key, rfc3339
 from monitor.events.types import FindingData, Result, Span, TopBin, WindowData
 from monitor.observe.model import Monitored
 from monitor.panes.flush import Output
 
-DRIFT_TYPE = "dev.watchkeeper.drift.detected.v1"
-WINDOW_TYPE = "dev.watchkeeper.window.judged.v1"
 SEVERE = ("medium", "high", "critical")
 
 
@@ -72,7 +70,7 @@ def _drift(
         authority=model.spec.authority,
         message=finding.message,
     )
-    return _output(DRIFT_TYPE, finding.subject, key, judged, model, data)
+    return _output(DRIFT_DETECTED, finding.subject, key, judged, model, data)
 
 
 def _window(judged: Judged, model: Monitored, offsets: Mapping[str, list[int]]) -> Output:
@@ -102,7 +100,7 @@ def _window(judged: Judged, model: Monitored, offsets: Mapping[str, list[int]]) 
             for f in judged.findings
         ],
     )
-    return _output(WINDOW_TYPE, "window", key, judged, model, data)
+    return _output(WINDOW_JUDGED, "window", key, judged, model, data)
 
 
 def _output(

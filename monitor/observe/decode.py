@@ -16,14 +16,15 @@ import msgspec
 from monitor.events.limits import ID_PATTERN, MAX_EVENT_BYTES, MAX_FEATURES, SCHEMA_MAJOR
 from monitor.events.types import EndOfStream
 from monitor.observe.model import Monitored
-from monitor.observe.rejection import Record, Rejected
+from monitor.observe.rejection import Rejected
+from monitor.panes.flush import Record
 from monitor.stats.grid import CategoricalGrid
 
 NAN = float("nan")
 Identifier = Annotated[str, msgspec.Meta(pattern=ID_PATTERN)]
 Timestamp = Annotated[int, msgspec.Meta(ge=0)] | Annotated[datetime, msgspec.Meta(tz=True)]
 Scalar = str | int | float | bool | None
-SchemaVersion = Annotated[str, msgspec.Meta(pattern=rf"^{SCHEMA_MAJOR}(\.|$)")]
+SchemaVersion = Annotated[str, msgspec.Meta(pattern=rf"^{SCHEMA_MAJOR}(\.[0-9]+)*$")]
 _PATH = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from monitor.events.limits import LEAST_PLAUSIBLE_MS
 from monitor.observe.accounting import Accounting
 from monitor.observe.fold import PaneKey
 from monitor.observe.memory import Seen
@@ -22,8 +23,6 @@ Times = npt.NDArray[np.int64]
 Reject = Callable[[str, Record, Rejected], None]
 #: An event may be this far ahead of the broker's clock.
 FUTURE_MS = 5 * 60_000
-#: An integer below this is a time in seconds, sent where milliseconds are meant (before 1973).
-SECONDS_BELOW = 10**11
 #: Corrections of one prediction; a producer that relabels for ever must not grow our memory.
 LABELS_LIMIT = 100
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -56,8 +55,8 @@ class Intake:
         """
         kept, times = self._in_time("predictions", state, rows, records)
         found = self.marks.advance("predictions", state.id, times)
-        pane = state.model.spec.pane_ms
-        late = times - times % pane + pane + state.model.lateness_ms <= found
+        pane = state.pane_ms
+        late = times - times % pane + pane + state.lateness_ms <= found
         if late.any():
             for i in np.flatnonzero(late):
                 why = f"event time {int(times[i])} is {int(found[i] - times[i])} ms behind the watermark"
@@ -114,7 +113,7 @@ class Intake:
         """Labels that waited are counted now, those older than the horizon as late."""
         seen = state.memory.seen[key]
         state.relabel(key, ())
-        late = sum(x.timestamp - seen.time_ms > state.model.max_delay_ms for x in seen.chain)
+        late = sum(x.timestamp - seen.time_ms > state.max_delay_ms for x in seen.chain)
         self.accounting.add("labels", "waiting", -labels)
         self.accounting.add("labels", "late", late)
         self.accounting.add("labels", "counted", labels - late)
@@ -140,10 +139,10 @@ class Intake:
             elif len(chain) >= LABELS_LIMIT:
                 why = f"prediction {key} has {len(chain)} labels, limit {LABELS_LIMIT}"
                 self.reject("labels", record, Rejected("limit_labels", why, model_id=state.id))
-            elif seen and time_ms - seen.time_ms > state.model.max_delay_ms:
+            elif seen and time_ms - seen.time_ms > state.max_delay_ms:
                 why = (
                     f"label {time_ms - seen.time_ms} ms after its prediction, "
-                    f"limit {state.model.max_delay_ms} (labels.max_delay)"
+                    f"limit {state.max_delay_ms} (labels.max_delay)"
                 )
                 rejected = Rejected("late", why, outcome="late", model_id=state.id)
                 self.reject("labels", record, rejected)
@@ -183,7 +182,7 @@ class Intake:
         times = np.array([event_ms(row.timestamp) for row in rows], dtype=np.int64)
         appended = np.array([record.timestamp for record in records], dtype=np.int64)
         future = times > appended + FUTURE_MS
-        small = times < SECONDS_BELOW
+        small = times < LEAST_PLAUSIBLE_MS
         if not (future.any() or small.any()):
             return range(len(rows)), times
         for i in np.flatnonzero(future):

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from monitor.events.cloudevents import cloud_event, event_key
+from monitor.events.cloudevents import DEAD_LETTER, cloud_event, event_key
 from monitor.events.types import EndOfStream
 from monitor.observe.accounting import Accounting
 from monitor.observe.decode import Decoder
@@ -28,7 +28,6 @@ from monitor.panes.messages import (
 )
 
 INPUTS = ("predictions", "labels", "reviews")
-DEAD_LETTER_TYPE = "dev.watchkeeper.deadletter.v1"
 #: Rows that may wait to be binned; more are binned at once, so that memory stays bounded.
 PILE_LIMIT = 20_000
 _ROW = msgspec.msgpack.Encoder().encode
@@ -128,7 +127,7 @@ class ObservePartition:
         letter = dead_letter(rejected, record, topic, self.source)
         place = (topic, str(self.source), str(record.offset))
         event = cloud_event(
-            type=DEAD_LETTER_TYPE,
+            type=DEAD_LETTER,
             source="/watchkeeper/observe",
             subject=rejected.reason,
             time_ms=record.timestamp,
@@ -152,9 +151,9 @@ class ObservePartition:
         closed = {}
         for topic, model in self.marks.greatest:
             if topic != "reviews":
-                monitored = self.states[model].model
-                mark = self.marks.of(topic, model) - monitored.lateness_ms
-                closed[topic, model] = mark // monitored.spec.pane_ms
+                state = self.states[model]
+                mark = self.marks.of(topic, model) - state.lateness_ms
+                closed[topic, model] = mark // state.pane_ms
         return closed
 
     def drain(self, offsets: Mapping[str, int], heartbeat: bool, idle: tuple[str, ...]) -> Flush:
@@ -185,7 +184,7 @@ class ObservePartition:
     def _close(self, state: ModelState, flush: Flush) -> None:
         """Send panes that no event can change any more; keep the other changed ones as rows."""
         mark = self.marks.of("predictions", state.id)
-        still = state.model.spec.pane_ms + state.model.lateness_ms
+        still = state.pane_ms + state.lateness_ms
         for key in [k for k in state.foreign if k[1] + still <= mark]:
             for message in state.foreign.pop(key):
                 flush.outputs.append(Output("panes", state.id.encode(), encode(message)))
@@ -202,12 +201,12 @@ class ObservePartition:
 
     def _expire(self, state: ModelState, flush: Flush) -> None:
         """Give up labels whose prediction can no longer come."""
-        delay = max(state.model.max_delay_ms, state.model.lateness_ms)
-        before = self.marks.of("predictions", state.id) - delay - state.model.spec.pane_ms
+        delay = max(state.max_delay_ms, state.lateness_ms)
+        before = self.marks.of("predictions", state.id) - delay - state.pane_ms
         for key, chain in state.memory.orphans(before).items():
             self.accounting.add("labels", "waiting", -len(chain))
             for label in chain:
-                why = f"no prediction {key} within {state.model.max_delay_ms} ms (labels.max_delay)"
+                why = f"no prediction {key} within {state.max_delay_ms} ms (labels.max_delay)"
                 record = _Waited(label.offset, label.timestamp, key.encode(), label.label.encode())
                 rejected = Rejected("orphan_label", why, model_id=state.id)
                 self._reject("labels", record, rejected)
@@ -242,9 +241,9 @@ class ObservePartition:
             mark = min(mark, self.marks.of("labels", state.id))
         if mark == UNHEARD:
             return
-        horizon = mark - state.model.max_delay_ms - state.model.lateness_ms
-        state.memory.forget(horizon - state.model.spec.pane_ms)
-        still = state.model.spec.pane_ms
+        horizon = mark - state.max_delay_ms - state.lateness_ms
+        state.memory.forget(horizon - state.pane_ms)
+        still = state.pane_ms
         unsent = self._unsent[state.id]
         for key in [k for k in state.outcomes if k[1] + still <= horizon and k not in unsent]:
             self._delete(_outcome_row(state.outcome_snapshot(key)), flush)

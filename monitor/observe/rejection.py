@@ -2,21 +2,11 @@
 
 import base64
 import hashlib
-from typing import Protocol
 
 from monitor.events.cloudevents import rfc3339
+from monitor.events.limits import HEAD_BYTES
 from monitor.events.types import DeadLetterData
-
-HEAD_BYTES = 1024
-
-
-class Record(Protocol):
-    """What observe needs of a Kafka record; times in ms, `timestamp` is the broker's append time."""
-
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
+from monitor.panes.flush import Record
 
 
 class Rejected(Exception):

@@ -19,6 +19,9 @@ class ModelState:
     def __init__(self, model: Monitored, features: Features, source: int) -> None:
         self.model = model
         self.id = model.spec.id
+        self.pane_ms = model.spec.pane_ms
+        self.lateness_ms = model.lateness_ms
+        self.max_delay_ms = model.max_delay_ms
         self.source = source
         self.fold = Fold(model, features)
         self.pile = Pile()
@@ -35,7 +38,7 @@ class ModelState:
 
     def pane_key(self, version: str, time_ms: int) -> PaneKey:
         """The pane of a model version that an event time falls into."""
-        return version, time_ms - time_ms % self.model.spec.pane_ms
+        return version, time_ms - time_ms % self.pane_ms
 
     def outcome(self, key: PaneKey) -> OutcomeCounts:
         """The outcome pane of a key, made when first asked for."""
