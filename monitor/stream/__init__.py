@@ -1,0 +1,1 @@
+"""Watchkeeper on Kafka: Faust, topics, the embedded broker; all that imports Faust is here."""
