@@ -130,8 +130,8 @@ class Baseline:
                 ),
                 rows=int(file["rows"]),
                 outcomes=None if outcomes is None else Outcomes.from_dict(outcomes),
-                start_ms=file["start_ms"],
-                end_ms=file["end_ms"],
+                start_ms=_time(file["start_ms"]),
+                end_ms=_time(file["end_ms"]),
             )
         except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
             raise BaselineError(
@@ -145,6 +145,12 @@ class Baseline:
     def __hash__(self) -> int:
         """Hash the fingerprint."""
         return hash(self.fingerprint)
+
+
+def _time(value: object) -> int | None:
+    if value is not None and not isinstance(value, int):
+        raise TypeError(f"expected milliseconds since 1970, got {value!r}")
+    return value
 
 
 def _text(value: object) -> str:

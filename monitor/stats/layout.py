@@ -65,7 +65,9 @@ class Layout:
         """Slices of the flat array, each of at most 32 whole columns, that together cover it."""
         starts = range(0, len(self.columns), BLOCK)
         ends = (min(start + BLOCK, len(self.columns)) for start in starts)
-        return tuple(slice(self.offsets[a], self.offsets[b]) for a, b in zip(starts, ends))
+        return tuple(
+            slice(self.offsets[a], self.offsets[b]) for a, b in zip(starts, ends, strict=False)
+        )
 
     def __contains__(self, subject: object) -> bool:
         """Say whether a subject is counted."""

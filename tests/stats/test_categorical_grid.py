@@ -100,8 +100,10 @@ def test_nothing_in_the_reference_is_unseen_and_frequent_categories_come_first(
 def test_a_grid_survives_its_dict(reference: list[object]) -> None:
     grid = build_categorical(reference)
     back = grid_from_dict(grid.to_dict())
-    assert back == grid and hash(back) == hash(grid)
-    assert isinstance(back, CategoricalGrid) and dict(back.lookup) == dict(grid.lookup)
+    assert back == grid
+    assert hash(back) == hash(grid)
+    assert isinstance(back, CategoricalGrid)
+    assert dict(back.lookup) == dict(grid.lookup)
 
 
 def test_rare_categories_share_one_slot_and_very_many_are_unseen() -> None:

@@ -84,7 +84,9 @@ def test_uniform_counts_are_those_of_numpys_histogram(reference: Floats, current
 def test_uniform_edges_are_numpys_linspace_where_that_is_finite(reference: Floats) -> None:
     low, high = float(reference.min()), float(reference.max())
     ours = uniform_edges(low, high)
-    assert np.all(np.isfinite(ours)) and ours[0] == low and ours[-1] == high
+    assert np.all(np.isfinite(ours))
+    assert ours[0] == low
+    assert ours[-1] == high
     if math.isfinite(high - low):
         assert ours.tolist() == np.linspace(low, high, 11).tolist()
 
@@ -137,7 +139,8 @@ def test_a_grid_survives_its_dict_exactly(reference: Floats) -> None:
     grid = build_numeric(reference)
     back = grid_from_dict(grid.to_dict())
     assert isinstance(back, NumericGrid)
-    assert back == grid and hash(back) == hash(grid)
+    assert back == grid
+    assert hash(back) == hash(grid)
     assert back.edges.tobytes() == grid.edges.tobytes()
 
 
