@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import msgspec
 
-Grade = Literal["low", "medium", "high", "critical"]
-Verdict = Literal[
-    "low",
-    "medium",
-    "high",
-    "critical",
-    "insufficient_data",
-    "no_traffic",
-    "labels_immature",
-    "baseline_missing",
-]
+from monitor.events.types import Severity as Grade
+from monitor.events.types import TopBin, Verdict
+
+__all__ = ["GRADES", "UNJUDGED", "Finding", "Grade", "Statistics", "TopBin", "Verdict"]
 
 GRADES: tuple[Grade, ...] = ("low", "medium", "high", "critical")
 UNJUDGED: tuple[Verdict, ...] = (
@@ -27,14 +18,6 @@ UNJUDGED: tuple[Verdict, ...] = (
 )
 
 Statistics = dict[str, float | list[float] | None]
-
-
-class TopBin(msgspec.Struct, frozen=True, kw_only=True):
-    """One bin that moved: its text, and its share of the reference and of the window."""
-
-    bin: str
-    reference: float
-    current: float
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,10 +18,12 @@ from typing import Any, Literal, TypeVar, get_args
 
 import monitor.detectors as package
 from monitor.detectors.finding import Finding
+from monitor.detectors.unjudged import unjudgeable
+from monitor.detectors.window import Window
 
 Signal = Literal["data_drift", "prediction_drift", "performance"]
-Judge = Callable[[Any], list[Finding]]
-J = TypeVar("J", bound=Judge)
+Question = Callable[[Any], list[Finding]]
+Q = TypeVar("Q", bound=Question)
 
 _detectors: dict[str, Detector] = {}
 _discovered: tuple[str, ...] = ()
@@ -37,24 +39,37 @@ class Detector:
 
     name: str
     signal: Signal
-    judge: Judge
+    question: Question
+
+    def judge(self, window: Window) -> list[Finding]:
+        """One finding for each subject; one for the model where nothing can be asked.
+
+        Without a baseline or without traffic no detector is asked at all, so that none of them,
+        not even one that is added later, can mistake an absence for health.
+        """
+        reason = unjudgeable(self.name, window)
+        return [reason] if reason is not None else self.question(window)
 
 
-def detector(name: str, *, signal: Signal) -> Callable[[J], J]:
-    """Register the decorated function as detector `name`; a name taken twice is a ValueError."""
+def detector(name: str, *, signal: Signal) -> Callable[[Q], Q]:
+    """Register the decorated function as detector `name`.
+
+    It is asked only about windows that have a baseline and traffic. Raises ValueError if the name
+    is taken, or the signal unknown.
+    """
     if signal not in get_args(Signal):
         known = ", ".join(get_args(Signal))
         raise ValueError(f"detector {name!r}: unknown signal {signal!r}; known: {known}")
 
-    def register(judge: J) -> J:
+    def register(question: Q) -> Q:
         taken = _detectors.get(name)
         if taken is not None:
             raise ValueError(
-                f"detector {name!r} in {judge.__module__} is already defined in "
-                f"{taken.judge.__module__}; choose another name"
+                f"detector {name!r} in {question.__module__} is already defined in "
+                f"{taken.question.__module__}; choose another name"
             )
-        _detectors[name] = Detector(name, signal, judge)
-        return judge
+        _detectors[name] = Detector(name, signal, question)
+        return question
 
     return register
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 from monitor.detectors.finding import GRADES, Grade
-
-if TYPE_CHECKING:
-    from monitor.registry.specs import Thresholds
+from monitor.registry.specs import Thresholds
 
 DECIMALS = 9
 

@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    from monitor.baselines.baseline import Baseline
-    from monitor.registry.specs import ModelSpec
-
-Counts = NDArray[np.int64]
+from monitor.baselines.baseline import Baseline
+from monitor.registry.specs import ModelSpec
+from monitor.stats.grid import Counts
 
 
 @dataclass(frozen=True, slots=True, eq=False)

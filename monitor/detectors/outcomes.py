@@ -1,0 +1,188 @@
+"""What labels say of a window: the metric, the rows that it rests on, and when it may be judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from monitor.detectors.finding import Finding, Statistics, TopBin
+from monitor.detectors.window import OutcomeWindow
+from monitor.detectors.wording import count, percent
+from monitor.registry.specs import LabelsSpec, PerformanceSpec
+from monitor.stats.grid import Counts
+from monitor.stats.performance import METRICS, performance
+
+#: The subject of what labels say: the model as a whole, not one of its columns.
+SUBJECT = "performance"
+
+
+@dataclass(frozen=True, slots=True)
+class Proportion:
+    """`hits` of `rows`."""
+
+    hits: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Measured:
+    """A metric over one confusion matrix; `proportion` is None where it is none (F1, averages).
+
+    `rows` are those that the metric rests on: all labelled ones for accuracy, the predicted or
+    actual positives for precision and recall, and for F1 the greater of the two.
+    """
+
+    value: float | None
+    rows: int
+    labelled: int
+    proportion: Proportion | None
+
+
+def spec_of(window: OutcomeWindow) -> PerformanceSpec:
+    """The signal's specification, the defaults where the model declares none."""
+    return window.spec.performance or PerformanceSpec()
+
+
+def positive_index(window: OutcomeWindow) -> int | None:
+    """The row of the positive class, None where there is none to have or the metric needs none."""
+    outcomes = window.baseline.outcomes if window.baseline is not None else None
+    if window.spec.positive is None or outcomes is None:
+        return None
+    return outcomes.index(window.spec.positive)
+
+
+def measure(matrix: Counts, metric: str, positive: int | None) -> Measured:
+    """A metric of int64[K, K] confusion counts (rows labels, columns predictions), with its rows.
+
+    >>> measure(np.array([[50, 10], [5, 35]]), "recall", positive=1).proportion
+    Proportion(hits=35, rows=40)
+    """
+    labelled = int(matrix.sum())
+    value = performance(matrix, metric, positive)
+    if metric == "accuracy":
+        return Measured(value, labelled, labelled, Proportion(int(np.trace(matrix)), labelled))
+    if positive is None:
+        return Measured(value, labelled, labelled, None)
+    actual, predicted = int(matrix[positive].sum()), int(matrix[:, positive].sum())
+    if metric == "f1":
+        return Measured(value, max(actual, predicted), labelled, None)
+    rows = predicted if metric == "precision" else actual
+    return Measured(value, rows, labelled, Proportion(int(matrix[positive, positive]), rows))
+
+
+def figures(window: OutcomeWindow) -> Statistics:
+    """Every metric now and in the baseline (`<metric>_reference`), coverage, labels and age."""
+    assert window.matrix is not None
+    assert window.reference is not None
+    positive = positive_index(window)
+    found: Statistics = {}
+    for metric in METRICS:
+        found[metric] = performance(window.matrix, metric, positive)
+        found[f"{metric}_reference"] = performance(window.reference, metric, positive)
+    labelled, known = int(window.matrix.sum()), int(window.reference.sum())
+    found["coverage"] = labelled / window.predictions if window.predictions else None
+    found["coverage_reference"] = (
+        known / window.reference_predictions if window.reference_predictions else None
+    )
+    found["labelled"] = float(labelled)
+    found["predictions"] = float(window.predictions)
+    found["age_ms"] = float(window.age_ms)
+    return found
+
+
+def too_early(
+    detector: str, statistic: str, window: OutcomeWindow, now: Measured
+) -> Finding | None:
+    """The finding of a window whose labels cannot be judged yet or at all, None if they can.
+
+    labels_immature while coverage, the labelled share of the predictions, is below
+    `labels.min_coverage`; insufficient_data if the metric rests on fewer than `min_samples` rows.
+    """
+    least, spec = max(spec_of(window).min_samples, 1), window.spec
+    coverage = now.labelled / window.predictions
+    needed = (spec.labels or LabelsSpec()).min_coverage
+    outcomes = window.baseline.outcomes if window.baseline is not None else None
+    classes = outcomes.classes if outcomes is not None else ()
+    metric = spec_of(window).metric
+    verdict, message = "insufficient_data", ""
+    if metric != "accuracy" and spec.positive is not None and spec.positive not in classes[:-1]:
+        message = (
+            f"{metric}: the positive class {spec.positive!r} is none of the baseline's "
+            f"{len(classes) - 1} ({', '.join(classes[:5])}); mend positive, or the baseline"
+        )
+    elif window.predictions < least:
+        message = f"{metric}: n={count(window.predictions)} predictions < {count(least)} needed"
+    elif round(coverage, 9) < round(needed, 9):
+        verdict = "labels_immature"
+        message = (
+            f"{metric}: {percent(coverage)} of {count(window.predictions)} predictions have a "
+            f"label, {percent(needed)} needed (labels up to {age(window.age_ms)} old)"
+        )
+    elif now.rows < least or now.value is None:
+        what = _rests_on(metric, now)
+        message = f"{metric}: n={count(now.rows)} {what} < {count(least)} needed"
+    if not message:
+        return None
+    return Finding(
+        detector=detector,
+        subject=SUBJECT,
+        statistic=statistic,
+        verdict="labels_immature" if verdict == "labels_immature" else "insufficient_data",
+        n_reference=int(window.reference.sum()) if window.reference is not None else 0,
+        n_current=now.labelled,
+        statistics=figures(window),
+        message=message,
+    )
+
+
+def _rests_on(metric: str, now: Measured) -> str:
+    if now.proportion is None and metric != "f1":
+        return "labelled"
+    return {
+        "accuracy": "labelled",
+        "precision": "predicted positives",
+        "recall": "actual positives",
+        "f1": "positives",
+    }[metric]
+
+
+def age(age_ms: int) -> str:
+    """A label age, in the unit that says it shortest.
+
+    >>> age(7 * 86_400_000), age(5_400_000), age(1500)
+    ('7 d', '1.5 h', '1.5 s')
+    """
+    for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000)):
+        if age_ms >= size:
+            return f"{age_ms / size:.3g} {unit}"
+    return f"{age_ms / 1000:.3g} s"
+
+
+def confusions(window: OutcomeWindow) -> tuple[TopBin, ...]:
+    """The up to three errors whose share of the labelled rows rose most."""
+    assert window.matrix is not None
+    assert window.reference is not None
+    outcomes = window.baseline.outcomes if window.baseline is not None else None
+    if outcomes is None or not window.matrix.sum() or not window.reference.sum():
+        return ()
+    now = window.matrix / window.matrix.sum()
+    before = window.reference / window.reference.sum()
+    rise = now - before
+    np.fill_diagonal(rise, 0.0)
+    names = [_class(name) for name in outcomes.classes]
+    most = np.argsort(-rise, axis=None, kind="stable")[:3]
+    cells = [divmod(i, len(names)) for i in most.tolist()]
+    return tuple(
+        TopBin(
+            bin=f"{names[label]} predicted as {names[predicted]}",
+            reference=float(before[label, predicted]),
+            current=float(now[label, predicted]),
+        )
+        for label, predicted in cells
+        if rise[label, predicted] > 0
+    )
+
+
+def _class(name: str) -> str:
+    return "another class" if name == "__other__" else name
