@@ -1,0 +1,103 @@
+"""What is done about a finding: the article's table, as a pure function (Huwyler, practice 8).
+
+========  ===========  ============  ===========  ===============  ==========================
+severity  alert        review mode   retraining   monitor closely  rollback
+========  ===========  ============  ===========  ===============  ==========================
+critical  page         yes           urgent                        if performance fell > 0.15
+high      page                       high         yes
+medium    ticket                     normal
+low
+========  ===========  ============  ===========  ===============  ==========================
+
+What is not a grade (insufficient data, no traffic, ...) is recorded, and nothing is done.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+from monitor.events.types import Action, ActionData, FindingData, Severity
+
+#: The performance degradation above which a rollback is considered.
+ROLLBACK_ABOVE = 0.15
+#: The detectors whose value is a performance degradation.
+PERFORMANCE = ("performance", "concept_drift")
+
+Priority = Literal["urgent", "high", "normal"]
+Notify = Literal["page", "ticket"]
+
+_PRIORITY: dict[Severity, Priority] = {"critical": "urgent", "high": "high", "medium": "normal"}
+_NOTIFY: dict[Severity, Notify] = {"critical": "page", "high": "page", "medium": "ticket"}
+
+
+def decide(finding: FindingData) -> tuple[ActionData, ...]:
+    """The actions that a finding calls for, in the order of the article; none for a low one.
+
+    Under the authority `observe` these are alerts alone. Under every other one they are commands
+    too, each marked `dry_run` and not `actuated`: nothing in this version carries one out. An
+    alert is no command: it tells people, whatever the authority.
+    """
+    verdict = finding.verdict
+    if finding.kind != "drift" or verdict not in _PRIORITY:
+        return ()
+    severity: Severity = verdict
+    actions = [_action(finding, severity, "alert", notify=_NOTIFY[severity])]
+    if finding.authority == "observe":
+        return tuple(actions)
+    if severity == "critical":
+        actions.append(_action(finding, severity, "review_mode"))
+    actions.append(_action(finding, severity, "retraining", priority=_PRIORITY[severity]))
+    if severity == "critical" and rollback_considered(finding):
+        actions.append(_action(finding, severity, "rollback"))
+    if severity == "high":
+        actions.append(_action(finding, severity, "monitor_closely"))
+    return tuple(actions)
+
+
+def rollback_considered(finding: FindingData) -> bool:
+    """Whether performance fell by more than 0.15, rounded to 1e-9; an unknown fall is no reason."""
+    if finding.detector not in PERFORMANCE:
+        return False
+    value = finding.value
+    return value is not None and math.isfinite(value) and round(value, 9) > ROLLBACK_ABOVE
+
+
+def _action(
+    finding: FindingData,
+    severity: Severity,
+    action: Action,
+    *,
+    priority: Priority | None = None,
+    notify: Notify | None = None,
+) -> ActionData:
+    return ActionData(
+        model_id=finding.model_id,
+        model_version=finding.model_version,
+        action=action,
+        severity=severity,
+        priority=priority,
+        notify=notify,
+        authority=finding.authority,
+        dry_run=action != "alert",
+        actuated=False,
+        reason=_reason(finding, severity, action, priority),
+        finding_id=f"{finding.event_key}.{finding.revision}",
+        event_key=finding.event_key,
+        window=finding.window,
+    )
+
+
+def _reason(
+    finding: FindingData, severity: Severity, action: Action, priority: Priority | None
+) -> str:
+    model = f"{finding.model_id} {finding.model_version}"
+    what = {
+        "alert": f"{severity} {finding.detector} in {model}",
+        "review_mode": f"people review the predictions of {model}",
+        "retraining": f"retrain {model}, priority {priority}",
+        "rollback": f"consider rolling back {model}: more than {ROLLBACK_ABOVE} was lost",
+        "monitor_closely": f"watch {model} more closely",
+    }[action]
+    marked = " (dry run, nothing is done)" if action != "alert" else ""
+    return f"{what}{marked}. {finding.message}"
