@@ -1,9 +1,20 @@
 """The limits of an event, in one place: the client, the stream and the schemas all read them."""
 
-#: Bounds of an identifier: it becomes a key, a row of state and a word in a message.
-MAX_ID = 128
-ID_PATTERN = r"^[A-Za-z0-9._:/@-]{1,128}$"
-MAX_FEATURES = 500
+from monitor.registry.limits import ID_PATTERN, MAX_FEATURE_NAME, MAX_FEATURES, MAX_ID
+
+__all__ = [
+    "HEAD_BYTES",
+    "ID_PATTERN",
+    "LEAST_PLAUSIBLE_MS",
+    "MAX_EVENT_BYTES",
+    "MAX_FEATURES",
+    "MAX_FEATURE_NAME",
+    "MAX_ID",
+    "RFC3339_PATTERN",
+    "SCHEMA_MAJOR",
+    "SCHEMA_VERSION",
+]
+
 MAX_EVENT_BYTES = 256 * 1024
 #: Bytes of a rejected event that its dead letter keeps.
 HEAD_BYTES = 1024

@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
+from operator import index
 
 from monitor.errors import InvalidEvent
 
@@ -49,11 +50,14 @@ def to_ms(value: str | int | datetime) -> int:
         if value.utcoffset() is None:
             raise InvalidEvent(f"{value.isoformat()} has no offset; use an aware datetime")
         return (value - _ZERO) // _MILLISECOND
-    if isinstance(value, int) and not isinstance(value, bool):
-        return int(value)
-    raise InvalidEvent(
-        f"{value!r:.80} is no time; give RFC 3339 text with an offset, or integer milliseconds"
-    )
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        return index(value)
+    except TypeError:
+        raise InvalidEvent(
+            f"{value!r:.80} is no time; give RFC 3339 text with an offset, or integer milliseconds"
+        ) from None
 
 
 def _parse(text: str) -> int:

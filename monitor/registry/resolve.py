@@ -1,0 +1,247 @@
+"""From the shape of YAML to specifications: defaults filled in, contradictions told."""
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from itertools import pairwise
+
+from monitor.registry import shape
+from monitor.registry.durations import duration_ms, duration_text
+from monitor.registry.limits import MAX_FEATURE_NAME
+from monitor.registry.problems import Problems, nearest
+from monitor.registry.specs import (
+    DAY_MS,
+    MINUTE_MS,
+    BaselineSpec,
+    DataDriftSpec,
+    LabelsSpec,
+    ModelSpec,
+    PerformanceSpec,
+    PredictionDriftSpec,
+    Thresholds,
+    WindowSpec,
+    sealed,
+)
+
+LONGEST_WINDOW_MS = 30 * DAY_MS
+LONGEST_LATENESS_MS = 7 * DAY_MS
+LONGEST_DISORDER_MS = DAY_MS
+LONGEST_DELAY_MS = 366 * DAY_MS
+
+_Levels = shape.PsiLevels | shape.RateLevels | shape.JsLevels | shape.DropLevels
+
+
+def resolve_model(model: shape.Model, where: str, problems: Problems) -> ModelSpec:
+    """Return the sealed specification; what contradicts itself is added to `problems`."""
+    _Model(model, where, problems).check()
+    signals = model.signals
+    prefix = f"{where}.signals" if where else "signals"
+    spec = ModelSpec(
+        id=model.id,
+        task=model.task,
+        risk_tier=model.risk_tier,
+        owners=_owners(model.owners),
+        vendor=model.vendor.name if model.vendor else None,
+        clock=model.clock,
+        disorder_ms=duration_ms(model.disorder),
+        authority=model.authority,
+        deduplicate=model.deduplicate,
+        features=dict(model.features),
+        positive=None if model.positive is None else class_name(model.positive),
+        baseline=BaselineSpec(path=model.baseline.path) if model.baseline else None,
+        data_drift=_data_drift(signals.data_drift, f"{prefix}.data_drift", problems),
+        prediction_drift=_prediction_drift(
+            signals.prediction_drift, f"{prefix}.prediction_drift", problems
+        ),
+        performance=_performance(signals.performance, f"{prefix}.performance", problems),
+        labels=LabelsSpec(
+            max_delay_ms=duration_ms(model.labels.max_delay),
+            min_coverage=model.labels.min_coverage,
+        )
+        if model.labels
+        else None,
+    )
+    return sealed(spec)
+
+
+def class_name(value: str | int | float | bool) -> str:
+    """Return the name under which a class is counted, whatever type it was written in.
+
+    >>> [class_name(v) for v in (True, 1, 1.0, "late")]
+    ['true', '1', '1', 'late']
+    """
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() else repr(value)
+    return str(value)
+
+
+class _Model:
+    """The rules of one model that concern more than one key."""
+
+    def __init__(self, model: shape.Model, where: str, problems: Problems) -> None:
+        self.model, self.where, self.problems = model, where, problems
+
+    def at(self, key: str, text: str) -> None:
+        self.problems.at(f"{self.where}.{key}" if self.where else key, text)
+
+    def check(self) -> None:
+        model = self.model
+        signals = model.signals
+        if not (signals.data_drift or signals.prediction_drift or signals.performance):
+            self.at("signals", "is empty; turn on data_drift, prediction_drift or performance")
+        if duration_ms(model.disorder) > LONGEST_DISORDER_MS:
+            self.at("disorder", f"is {model.disorder}; it must be at most 1d")
+        if model.labels:
+            self._labels(model.labels)
+        if signals.performance:
+            self._performance(signals.performance)
+        if model.features:
+            self._features()
+
+    def _labels(self, labels: shape.Labels) -> None:
+        if not MINUTE_MS <= duration_ms(labels.max_delay) <= LONGEST_DELAY_MS:
+            self.at("labels.max_delay", f"is {labels.max_delay}; it must be from 1m to 366d")
+
+    def _performance(self, performance: shape.Performance) -> None:
+        if self.model.task != "classification":
+            self.at(
+                "signals.performance",
+                f"of a {self.model.task} model is not supported yet; remove it",
+            )
+        elif performance.metric != "accuracy" and self.model.positive is None:
+            self.at(
+                "signals.performance.metric",
+                f"is {performance.metric}, which needs the positive class; add `positive: <class>` "
+                "to the model",
+            )
+        if self.model.labels is None:
+            self.at(
+                "signals.performance",
+                "needs labels; add `labels: {max_delay: 30d}` to the model",
+            )
+
+    def _features(self) -> None:
+        for name in self.model.features:
+            if len(name) > MAX_FEATURE_NAME:
+                self.at(
+                    "features",
+                    f'names "{name[:40]}…", {len(name)} characters; at most {MAX_FEATURE_NAME}',
+                )
+        drift = self.model.signals.data_drift
+        selected = drift.features if drift else shape.SelectedFeatures()
+        for key, patterns in (("include", selected.include), ("exclude", selected.exclude)):
+            for pattern in patterns:
+                if not any(fnmatchcase(name, pattern) for name in self.model.features):
+                    self.at(
+                        f"signals.data_drift.features.{key}",
+                        f'"{pattern}" is none of the declared features; '
+                        f"{nearest(pattern, self.model.features)}",
+                    )
+
+
+def _owners(owners: shape.Owners | None) -> dict[str, str]:
+    if owners is None:
+        return {}
+    named = {
+        "business": owners.business,
+        "technical": owners.technical,
+        "operations": owners.operations,
+    }
+    return {role: name for role, name in named.items() if name is not None}
+
+
+def _data_drift(
+    signal: shape.DataDrift | None, where: str, problems: Problems
+) -> DataDriftSpec | None:
+    if signal is None:
+        return None
+    limits: dict[str, _Levels] = {"psi": signal.thresholds.psi, "rates": signal.thresholds.rates}
+    return DataDriftSpec(
+        window=_window(signal.window, f"{where}.window", problems),
+        min_samples=signal.min_samples,
+        thresholds=_thresholds(limits, where, problems),
+        include=tuple(sorted(set(signal.features.include))),
+        exclude=tuple(sorted(set(signal.features.exclude))),
+    )
+
+
+def _prediction_drift(
+    signal: shape.PredictionDrift | None, where: str, problems: Problems
+) -> PredictionDriftSpec | None:
+    if signal is None:
+        return None
+    limits: dict[str, _Levels] = {
+        "psi": signal.thresholds.psi,
+        "js_divergence": signal.thresholds.js_divergence,
+    }
+    return PredictionDriftSpec(
+        window=_window(signal.window, f"{where}.window", problems),
+        min_samples=signal.min_samples,
+        thresholds=_thresholds(limits, where, problems),
+    )
+
+
+def _performance(
+    signal: shape.Performance | None, where: str, problems: Problems
+) -> PerformanceSpec | None:
+    if signal is None:
+        return None
+    limits: dict[str, _Levels] = {
+        "drop": signal.thresholds.drop,
+        "concept": signal.thresholds.concept,
+    }
+    return PerformanceSpec(
+        window=_window(signal.window, f"{where}.window", problems),
+        metric=signal.metric,
+        min_samples=signal.min_samples,
+        thresholds=_thresholds(limits, where, problems),
+        periods=signal.periods,
+    )
+
+
+def _window(window: shape.Window, where: str, problems: Problems) -> WindowSpec:
+    size = duration_ms(window.size)
+    hop = duration_ms(window.hop) if window.hop else size
+    lateness = duration_ms(window.allowed_lateness)
+    before = len(problems)
+    for key, length in (("size", size), ("hop", hop)):
+        if length < MINUTE_MS or length % MINUTE_MS:
+            text = duration_text(length)
+            problems.at(f"{where}.{key}", f"is {text}; it must be whole minutes, at least 1m")
+    if size > LONGEST_WINDOW_MS:
+        problems.at(f"{where}.size", f"is {window.size}; a window is at most 30d long")
+    if len(problems) == before and size % hop:
+        problems.at(
+            f"{where}.hop",
+            f"is {duration_text(hop)}, which does not divide the size {window.size}; windows are "
+            "made of whole hops",
+        )
+    if lateness > LONGEST_LATENESS_MS:
+        problems.at(
+            f"{where}.allowed_lateness", f"is {window.allowed_lateness}; it must be at most 7d"
+        )
+    return WindowSpec(size_ms=size, hop_ms=hop, allowed_lateness_ms=lateness)
+
+
+def _thresholds(
+    limits: Mapping[str, _Levels],
+    where: str,
+    problems: Problems,
+) -> dict[str, Thresholds]:
+    resolved: dict[str, Thresholds] = {}
+    for name, levels in limits.items():
+        given = [
+            (grade, limit)
+            for grade in ("medium", "high", "critical")
+            if (limit := getattr(levels, grade)) is not None
+        ]
+        for (lower, low), (higher, high) in pairwise(given):
+            if low >= high:
+                problems.at(
+                    f"{where}.thresholds.{name}.{higher}",
+                    f"is {high:g}, not more than {lower} {low:g}; limits must increase "
+                    "(null switches a grade off)",
+                )
+        resolved[name] = Thresholds(levels.medium, levels.high, levels.critical)
+    return resolved
