@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import get_args
+
+import msgspec
 
 from monitor.demo.incidents import DAY_MS, Incident, during, finds
+from monitor.events.cloudevents import ACTION, DRIFT_DETECTED, WINDOW_JUDGED, parse
 from monitor.events.timestamps import to_ms
-from monitor.events.types import ActionData, FindingData, Result, WindowData
+from monitor.events.types import Action, ActionData, FindingData, Result, WindowData
 
 ALARMS = ("medium", "high", "critical")
 GRADES = ("low", *ALARMS)
+_ACTIONS = frozenset(ACTION.format(action=action) for action in get_args(Action))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,16 @@ class Story:
     findings: dict[tuple[str, str, int], FindingData] = field(default_factory=dict)
     actions: dict[str, dict[tuple[str, str], ActionData]] = field(default_factory=dict)
 
+    def take(self, value: bytes) -> None:
+        """Take an event of the topics that the worker writes; raises InvalidEvent for others'."""
+        head = parse(value, msgspec.Raw)
+        if head.type == WINDOW_JUDGED:
+            self.judged(msgspec.json.decode(head.data, type=WindowData))
+        elif head.type == DRIFT_DETECTED:
+            self.found(msgspec.json.decode(head.data, type=FindingData))
+        elif head.type in _ACTIONS:
+            self.acted(msgspec.json.decode(head.data, type=ActionData))
+
     def judged(self, window: WindowData) -> None:
         """Take what a detector said of a window."""
         key = (window.detector, to_ms(window.window.start))
@@ -69,8 +84,8 @@ class Story:
 
     def acted(self, action: ActionData) -> None:
         """Take an alert or a command; a repeated one is the same."""
-        of_finding = self.actions.setdefault(action.finding_id, {})
-        of_finding[action.action, action.severity] = action
+        done = self.actions.setdefault(action.event_key, {})
+        done[action.action, action.severity] = action
 
     def standing(self) -> list[tuple[int, FindingData]]:
         """Return the findings that their window's last revision holds, by time."""
@@ -97,14 +112,27 @@ class Story:
         return None
 
     def alongside(self, incident: Incident) -> tuple[str, ...]:
-        """Return what else fired while an incident lasted, `detector of subject`, each once."""
-        names = {
-            f"{finding.detector} of {finding.subject}"
+        """Return what else fired because of an incident, as `detector of subject`.
+
+        That is what fired in most of its windows and in less than half of the calm ones.
+        """
+        usual = {(row.detector, row.subject): row.fired / row.judged for row in self.elsewhere()}
+        days = Counter(
+            (finding.detector, finding.subject)
             for start, finding in self.standing()
             if during((incident,), start)
-            and (finding.detector, finding.subject) != (incident.detector, incident.subject)
-        }
-        return tuple(sorted(names))
+        )
+        most = (incident.end_ms - incident.start_ms) / DAY_MS / 2
+        own = (incident.detector, incident.subject)
+        return tuple(
+            sorted(
+                f"{detector} of {subject}"
+                for (detector, subject), fired in days.items()
+                if (detector, subject) != own
+                and fired > most
+                and usual.get((detector, subject), 0.0) < 0.5
+            )
+        )
 
     def elsewhere(self) -> tuple[Fired, ...]:
         """Return what fired outside of all incidents, the most frequent first."""
@@ -125,14 +153,8 @@ class Story:
 
     def _done(self, finding: FindingData) -> tuple[str, ...]:
         """Return the actions on a finding in any revision, in words."""
-        prefix = f"{finding.event_key}."
-        done = {
-            _words(action)
-            for finding_id, actions in self.actions.items()
-            if finding_id.startswith(prefix)
-            for action in actions.values()
-        }
-        return tuple(sorted(done))
+        done = self.actions.get(finding.event_key, {}).values()
+        return tuple(sorted({_words(action) for action in done}))
 
 
 def _fired(detector: str, subject: str, judged: list[tuple[int, Result]]) -> Fired:

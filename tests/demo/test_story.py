@@ -1,4 +1,4 @@
-"""The demo's verdict on itself: what counts as found, what as elsewhere, and that revisions tell."""
+"""The demo's verdict on itself: what counts as found, what as elsewhere; revisions tell."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ import pytest
 
 from monitor.demo.incidents import DAY_MS, FEED_OUTAGE, INCIDENTS, SILENT_SWAP, UNIT_CHANGE
 from monitor.demo.story import Story
+from monitor.events.cloudevents import ACTION, DRIFT_DETECTED, WINDOW_JUDGED, cloud_event
 from monitor.events.timestamps import rfc3339
 from monitor.events.types import ActionData, FindingData, Result, Span, WindowData
 
@@ -77,7 +78,7 @@ def action(of: FindingData, name: Any, **more: Any) -> ActionData:
         dry_run=name != "alert",
         reason=of.message,
         finding_id=f"{of.event_key}.{of.revision}",
-        event_key="a",
+        event_key=of.event_key,
         window=of.window,
         **more,
     )
@@ -185,12 +186,36 @@ def test_what_never_fired_is_not_listed_and_the_most_frequent_comes_first() -> N
     assert [row.subject for row in story.elsewhere()] == ["feature/b", "feature/a"]
 
 
-def test_what_fires_beside_an_incident_is_told_with_it() -> None:
+def test_what_fires_because_of_an_incident_is_told_with_it() -> None:
     story = Story(INCIDENTS)
-    inside, outside = UNIT_CHANGE.end_ms - DAY_MS, UNIT_CHANGE.end_ms
-    for start in (inside, outside):
-        story.judged(window(start, result(), result("feature/hour"), result("feature/temp", "low")))
-        for subject in ("feature/distance", "feature/hour", "feature/temp"):
+    days = range(UNIT_CHANGE.start_ms - 10 * DAY_MS, UNIT_CHANGE.end_ms, DAY_MS)
+    for start in days:
+        on = start >= UNIT_CHANGE.start_ms
+        fires = {
+            "feature/distance": on,
+            "feature/because": on or start == days[0],
+            "feature/once": start == UNIT_CHANGE.start_ms,
+            "feature/always": True,
+            "feature/never": False,
+        }
+        story.judged(window(start, *(result(s, "high" if f else "low") for s, f in fires.items())))
+        for subject in (s for s, f in fires.items() if f):
             story.found(finding(start, subject))
-    assert story.alongside(UNIT_CHANGE) == ("data_drift of feature/hour",)
+    assert story.alongside(UNIT_CHANGE) == ("data_drift of feature/because",)
     assert story.alongside(SILENT_SWAP) == ()
+
+
+@pytest.mark.parametrize(
+    ("type_", "data"),
+    [
+        (WINDOW_JUDGED, window(START, result())),
+        (DRIFT_DETECTED, finding(START)),
+        (ACTION.format(action="rollback"), action(finding(START), "rollback")),
+    ],
+)
+def test_events_are_taken_by_their_type(type_: str, data: Any) -> None:
+    story = Story(INCIDENTS)
+    story.take(cloud_event(type_, "/watchkeeper/m", "s", START, "k.0", data, "m"))
+    held = [*story.windows.values(), *story.findings.values()]
+    held += [action for done in story.actions.values() for action in done.values()]
+    assert held == [data]

@@ -1,0 +1,76 @@
+"""The same stream through the same pure functions, without Kafka: what would have fired?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import count, islice
+
+import msgspec
+
+from monitor.demo.incidents import Incident
+from monitor.demo.story import Story
+from monitor.demo.traffic import Traffic, events
+from monitor.evaluate.partition import EvaluatePartition
+from monitor.events.types import EndOfStream
+from monitor.observe.accounting import Accounting
+from monitor.observe.model import Monitored
+from monitor.observe.partition import ObservePartition
+from monitor.panes.flush import Logic, Output
+from monitor.response.partition import RespondPartition
+
+#: Events between two flushes; verdicts don't depend on it.
+_FLUSH = 4000
+_TOPICS = ("predictions", "labels")
+#: The append time of every record, in ms: long after the stream, as when the past is replayed.
+_APPENDED = 4_102_444_800_000
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """What came out, and what became of every event."""
+
+    story: Story
+    accounting: Accounting
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    offset: int
+    key: bytes
+    value: bytes
+    timestamp: int = _APPENDED
+
+
+def rehearse(
+    monitored: Monitored, traffic: Traffic, incidents: tuple[Incident, ...] = ()
+) -> Rehearsed:
+    """Let a whole stream pass through one partition of each stage, in memory.
+
+    The worker does the same with its partitions on Kafka, and must come to the same verdicts.
+    """
+    observe, story = ObservePartition([monitored], 0, 1), Story(incidents)
+    evaluate, respond = EvaluatePartition([monitored], 1), RespondPartition()
+    numbers = {topic: count() for topic in (*_TOPICS, "panes", "drift-events")}
+
+    def step(logic: Logic, topic: str, values: Sequence[tuple[bytes, bytes]]) -> list[Output]:
+        records = [_Record(next(numbers[topic]), *value) for value in values]
+        if records:
+            logic.apply(topic, records)
+        return logic.drain({}, False, ()).outputs
+
+    def pass_on(sent: Sequence[Output]) -> None:
+        panes = [(output.key, output.value) for output in sent if output.topic == "panes"]
+        judged = step(evaluate, "panes", panes)
+        done = step(respond, "drift-events", [(output.key, output.value) for output in judged])
+        for output in (*judged, *done):
+            story.take(output.value)
+
+    stream = events(traffic)
+    while chunk := list(islice(stream, _FLUSH)):
+        for topic in _TOPICS:
+            pass_on(step(observe, topic, [(e.key, e.value) for e in chunk if e.topic == topic]))
+    end = msgspec.json.encode(EndOfStream(model_id=monitored.spec.id))
+    for topic in _TOPICS:
+        pass_on(step(observe, topic, [(b"", end)]))
+    return Rehearsed(story, observe.accounting)
