@@ -45,6 +45,10 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
         """Return for each time whether the incident is on, bool[n]."""
         return np.logical_and(self.start_ms <= times_ms, times_ms < self.end_ms)
 
+    def in_time(self, window_start_ms: int) -> bool:
+        """Say whether a window of a day begins within the first three of the incident."""
+        return 0 <= window_start_ms - self.start_ms < IN_TIME * DAY_MS
+
 
 class Announcement(msgspec.Struct, frozen=True, kw_only=True):
     """The file that says, before the stream begins, what will go wrong in it."""
@@ -105,16 +109,11 @@ def disturb(flights: Flights, incidents: tuple[Incident, ...]) -> Flights:
 def finds(
     incident: Incident, *, subject: str, detector: str, severity: str, window_start_ms: int
 ) -> bool:
-    """Say whether a finding finds the incident: its subject and detector, an alarm, in time.
-
-    In time means that the window begins within the first three of the incident, whose own
-    windows these are: a day each, aligned with its beginning.
-    """
-    late = incident.start_ms + IN_TIME * DAY_MS
+    """Say whether a finding finds the incident: its subject and detector, an alarm, in time."""
     return (
         (subject, detector) == (incident.subject, incident.detector)
         and severity in _ALARMS
-        and incident.start_ms <= window_start_ms < late
+        and incident.in_time(window_start_ms)
     )
 
 

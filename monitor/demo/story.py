@@ -89,12 +89,8 @@ class Story:
 
     def standing(self) -> list[tuple[int, FindingData]]:
         """Return the findings that their window's last revision holds, by time."""
-        kept = []
-        for (detector, subject, start), finding in self.findings.items():
-            window = self.windows.get((detector, start))
-            verdicts = {r.subject: r.verdict for r in window.results} if window else {}
-            if verdicts.get(subject) in ALARMS:
-                kept.append((start, finding))
+        fired = self._fired()
+        kept = [(key[2], finding) for key, finding in self.findings.items() if key in fired]
         return sorted(kept, key=lambda item: (item[0], item[1].detector, item[1].subject))
 
     def outcome(self, incident: Incident) -> Found | None:
@@ -111,28 +107,40 @@ class Story:
                 return Found(incident, finding, delay, self._done(finding))
         return None
 
-    def alongside(self, incident: Incident) -> tuple[str, ...]:
-        """Return what else fired because of an incident, as `detector of subject`.
+    def alongside(self, incident: Incident, calm: Story) -> tuple[str, ...]:
+        """Return what else an incident has set off, as `detector of subject`, the most often first.
 
-        That is what fired in most of its windows and in less than half of the calm ones.
+        That is what fired in a window of it, and not in the same window of `calm`, the story of
+        the same days without the incident.
         """
-        usual = {(row.detector, row.subject): row.fired / row.judged for row in self.elsewhere()}
-        days = Counter(
-            (finding.detector, finding.subject)
-            for start, finding in self.standing()
+        set_off = Counter(
+            (detector, subject)
+            for detector, subject, start in self._fired() - calm._fired()
             if during((incident,), start)
+            and (detector, subject) != (incident.detector, incident.subject)
         )
-        most = (incident.end_ms - incident.start_ms) / DAY_MS / 2
-        own = (incident.detector, incident.subject)
-        return tuple(
-            sorted(
-                f"{detector} of {subject}"
-                for (detector, subject), fired in days.items()
-                if (detector, subject) != own
-                and fired > most
-                and usual.get((detector, subject), 0.0) < 0.5
-            )
-        )
+        ordered = sorted(set_off.items(), key=lambda item: (-item[1], item[0]))
+        return tuple(f"{detector} of {subject}" for (detector, subject), _ in ordered)
+
+    def highest(self, incident: Incident) -> float | None:
+        """Return the highest value of an incident's subject in its first windows, if judged."""
+        values = [
+            result.value
+            for (detector, start), window in self.windows.items()
+            for result in window.results
+            if (detector, result.subject) == (incident.detector, incident.subject)
+            and incident.in_time(start)
+            and result.value is not None
+        ]
+        return max(values, default=None)
+
+    def _fired(self) -> set[tuple[str, str, int]]:
+        return {
+            (detector, result.subject, start)
+            for (detector, start), window in self.windows.items()
+            for result in window.results
+            if result.verdict in ALARMS
+        }
 
     def elsewhere(self) -> tuple[Fired, ...]:
         """Return what fired outside of all incidents, the most frequent first."""

@@ -56,6 +56,11 @@ class Traffic:
         """Whether the class said was right; means nothing where a flight has no label."""
         return np.equal(self.scores >= 0.5, self.flights.late)
 
+    def between(self, start_ms: int, end_ms: int) -> Traffic:
+        """Return what departed in [start_ms, end_ms)."""
+        first, last = np.searchsorted(self.flights.departed_ms, (start_ms, end_ms), "left")
+        return Traffic(self.flights.departing(start_ms, end_ms), self.scores[first:last])
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Models:

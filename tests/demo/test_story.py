@@ -186,23 +186,27 @@ def test_what_never_fired_is_not_listed_and_the_most_frequent_comes_first() -> N
     assert [row.subject for row in story.elsewhere()] == ["feature/b", "feature/a"]
 
 
-def test_what_fires_because_of_an_incident_is_told_with_it() -> None:
+def test_what_an_incident_sets_off_is_what_the_calm_days_do_not_show() -> None:
+    story, calm = Story(INCIDENTS), Story(())
+    first, last = START, UNIT_CHANGE.end_ms - DAY_MS
+    for start in (first, last, UNIT_CHANGE.end_ms):
+        subjects = ("feature/always", "feature/because", "feature/distance")
+        story.judged(window(start, *map(result, subjects)))
+        calm.judged(window(start, result("feature/always"), result("feature/because", "low")))
+    story.judged(window(first, result("feature/once"), detector="data_quality"))
+    assert story.alongside(UNIT_CHANGE, calm) == (
+        "data_drift of feature/because",
+        "data_quality of feature/once",
+    )
+    assert story.alongside(SILENT_SWAP, calm) == ()
+
+
+def test_the_highest_value_is_that_of_the_first_three_windows() -> None:
     story = Story(INCIDENTS)
-    days = range(UNIT_CHANGE.start_ms - 10 * DAY_MS, UNIT_CHANGE.end_ms, DAY_MS)
-    for start in days:
-        on = start >= UNIT_CHANGE.start_ms
-        fires = {
-            "feature/distance": on,
-            "feature/because": on or start == days[0],
-            "feature/once": start == UNIT_CHANGE.start_ms,
-            "feature/always": True,
-            "feature/never": False,
-        }
-        story.judged(window(start, *(result(s, "high" if f else "low") for s, f in fires.items())))
-        for subject in (s for s, f in fires.items() if f):
-            story.found(finding(start, subject))
-    assert story.alongside(UNIT_CHANGE) == ("data_drift of feature/because",)
-    assert story.alongside(SILENT_SWAP) == ()
+    for day, value in ((-1, 5.0), (0, 0.01), (2, 0.02), (3, 6.0)):
+        story.judged(window(START + day * DAY_MS, result(verdict="low", value=value)))
+    assert story.highest(UNIT_CHANGE) == 0.02
+    assert story.highest(SILENT_SWAP) is None
 
 
 @pytest.mark.parametrize(
