@@ -175,10 +175,11 @@ def build_numeric(values: Floats, bins: int = 256) -> NumericGrid:
         )
     unique, mass = np.unique(finite, return_counts=True)
     uniform = uniform_edges(float(unique[0]), float(unique[-1]))
+    cuts = _quantile_cuts(unique, mass)
     last = math.nextafter(float(unique[-1]), math.inf)
-    edges = np.unique(np.concatenate((_greedy(unique, mass, bins), uniform[:-1], [last])))
+    edges = np.unique(np.concatenate((_greedy(unique, mass, bins), uniform[:-1], cuts, [last])))
     at = np.append(np.searchsorted(edges, uniform[:-1]), edges.size - 1)
-    return NumericGrid.of(edges, at, _quantile_cuts(edges, unique, mass))
+    return NumericGrid.of(edges, at, np.searchsorted(edges, cuts))
 
 
 def uniform_edges(low: float, high: float) -> Floats:
@@ -206,26 +207,20 @@ def _greedy(unique: Floats, mass: Indexes, bins: int) -> list[float]:
     return edges
 
 
-def _quantile_cuts(edges: Floats, unique: Floats, mass: Indexes) -> list[int]:
-    """Choose the edges nearest to the deciles, leaving no bin of the reference empty.
+def _quantile_cuts(unique: Floats, mass: Indexes) -> list[float]:
+    """Cut nearest to the deciles, leaving no bin of the reference empty.
 
-    Edges in a gap between two values cut alike; the one nearest to the gap's middle is taken, so
-    that a value which moves a little does not change bins.
+    A cut lies in the middle between two values, so that one which moves a little, as computed
+    values do, does not change bins.
     """
-    ranks = np.searchsorted(unique, edges, "left")
-    below = np.concatenate(([0], np.cumsum(mass)))
-    total = int(below[-1])
-    steps = np.unique(ranks[(ranks > 0) & (ranks < unique.size)])
-    if steps.size == 0:
+    below = np.cumsum(mass)[:-1] / mass.sum()
+    if below.size == 0:
         return []
-    share = below[steps] / total
-    nearest = {int(np.argmin(np.abs(share - k / COARSE))) for k in range(1, COARSE)}
     cuts = []
-    for step in sorted(int(steps[i]) for i in nearest):
-        same = np.flatnonzero(ranks == step)
-        middle = unique[step - 1] / 2 + unique[step] / 2
-        distance = np.abs(edges[same] / 2 - middle / 2)
-        cuts.append(int(same[distance.size - 1 - int(np.argmin(distance[::-1]))]))
+    for gap in sorted({int(np.argmin(np.abs(below - k / COARSE))) for k in range(1, COARSE)}):
+        low, high = float(unique[gap]), float(unique[gap + 1])
+        middle = low / 2 + high / 2
+        cuts.append(middle if low < middle else high)
     return cuts
 
 

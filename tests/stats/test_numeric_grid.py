@@ -106,7 +106,7 @@ def test_bins_are_few_and_their_shares_small(reference: Floats) -> None:
     grid = build_numeric(reference)
     counts = grid.counts(reference)[: grid.bins]
     shared = counts[1:-1][~grid.single]
-    assert grid.bins <= 2 * 256 + 12
+    assert grid.bins <= 2 * 256 + 21
     assert shared.max(initial=0) <= 2 * reference.size / 256 + 1
 
 
@@ -125,13 +125,16 @@ def test_coarse_cells_of_a_smooth_column_are_deciles() -> None:
     counts = grid.counts(reference)
     shares = open_cells(counts, counts, grid).reference / 20_000
     assert shares.size == 10
-    assert np.all(np.abs(shares - 0.1) < 1 / 256)
+    assert np.all(np.abs(shares - 0.1) < 1e-3)
 
 
 def test_a_cut_between_two_values_lies_away_from_both() -> None:
-    grid = build_numeric(np.array([0.0, 1.0] * 50))
-    noisy = grid.counts(np.array([1e-9, 1 - 1e-9]))
-    assert open_cells(noisy, noisy, grid).current.tolist() == [1, 1]
+    reference = np.repeat(np.arange(24.0), 50)
+    grid = build_numeric(reference)
+    exact = grid.counts(reference)
+    for noise in (-1e-9, 1e-9, -0.4, 0.4):
+        noisy = open_cells(grid.counts(reference + noise), exact, grid)
+        assert noisy.current.tolist() == noisy.reference.tolist()
 
 
 @given(REFERENCE)

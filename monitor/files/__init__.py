@@ -1,0 +1,1 @@
+"""Tables in files: CSV, JSON lines and Parquet as columns, and what two of them say."""
