@@ -179,7 +179,7 @@ def _rank(verdict: str) -> int:
 
 
 def _some(table: Table) -> str:
-    names = [*table.columns, *table.unreadable]
+    names = [*table.compared, *table.unreadable]
     more = f" and {len(names) - 10} more" if len(names) > 10 else ""
     return ", ".join(names[:10]) + more
 

@@ -65,7 +65,7 @@ def common_columns(reference: Table, current: Table, exclude: Sequence[str] = ()
 
 
 def _names(table: Table) -> list[str]:
-    return [*table.columns, *table.unreadable]
+    return [*table.compared, *table.unreadable]
 
 
 def _excluded(name: str, patterns: Sequence[str]) -> str | None:
@@ -78,7 +78,7 @@ def _unreadable(name: str, *tables: Table) -> str | None:
 
 def _kind(table: Table, name: str) -> str | None:
     """Return the kind of a column; a few words among many numbers leave it numeric."""
-    kind = infer_kind(table.columns[name])
+    kind = infer_kind(table.compared[name])
     if kind != "categorical":
         return kind
     column = numbers(table.as_kind(name, "numeric"))
@@ -87,7 +87,7 @@ def _kind(table: Table, name: str) -> str | None:
 
 
 def _reason(table: Table, name: str, kind: str | None) -> str | None:
-    values = table.columns[name]
+    values = table.compared[name]
     if kind is None:
         return "no value in the reference"
     if name in table.times:

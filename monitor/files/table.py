@@ -8,6 +8,9 @@ import numpy as np
 from monitor.errors import DataError
 from monitor.stats.column import Values
 
+#: The fields of a prediction event that a comparison looks at, beside its features.
+OUTPUTS = ("prediction", "score")
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
@@ -28,9 +31,16 @@ class Table:
     times: frozenset[str] = frozenset()
     unreadable: Mapping[str, str] = field(default_factory=dict)
 
-    def values(self, name: str) -> Values | None:
-        """Return a field or a column by name, None if there is neither."""
-        return self.fields.get(name, self.columns.get(name))
+    @property
+    def compared(self) -> Mapping[str, Values]:
+        """The columns, and of events their prediction and score too, where no feature is so called.
+
+        >>> events = Table("f", 1, {"x": [1]}, fields={"prediction": ["a"], "prediction_id": ["7"]})
+        >>> list(events.compared)
+        ['x', 'prediction']
+        """
+        outputs = {name: self.fields[name] for name in OUTPUTS if name in self.fields}
+        return {**self.columns, **{n: v for n, v in outputs.items() if n not in self.columns}}
 
     def as_kind(self, name: str, kind: str) -> Values:
         """Return a column as it is to be counted over a numeric or a categorical grid.
@@ -40,7 +50,7 @@ class Table:
         the form that it was written in, but for a fraction of zero (`1.0` is `1`).
         """
         text = self.text.get(name)
-        values = self.columns[name]
+        values = self.compared[name]
         if text is None:
             return values
         numeric = isinstance(values, np.ndarray)
