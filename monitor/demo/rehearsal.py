@@ -8,7 +8,7 @@ from itertools import count, islice
 
 import msgspec
 
-from monitor.demo.incidents import Incident
+from monitor.demo.incidents import DAY_MS, Incident
 from monitor.demo.story import Story
 from monitor.demo.traffic import Traffic, events
 from monitor.evaluate.partition import EvaluatePartition
@@ -21,6 +21,8 @@ from monitor.response.partition import RespondPartition
 
 #: Events between two flushes; verdicts don't depend on it.
 _FLUSH = 4000
+#: More than the four periods that concept drift looks back on.
+_BEFORE_MS = 6 * DAY_MS
 _TOPICS = ("predictions", "labels")
 #: The append time of every record, in ms: long after the stream, as when the past is replayed.
 _APPENDED = 4_102_444_800_000
@@ -74,3 +76,17 @@ def rehearse(
     for topic in _TOPICS:
         pass_on(step(observe, topic, [(b"", end)]))
     return Rehearsed(story, observe.accounting)
+
+
+def rehearse_calm(monitored: Monitored, clean: Traffic, incidents: tuple[Incident, ...]) -> Story:
+    """Tell how the days of the incidents would have been without them, from undisturbed traffic.
+
+    Some days before are let pass too, because concept drift looks back on them.
+    """
+    calm = Story(())
+    for incident in incidents:
+        days = clean.between(incident.start_ms - _BEFORE_MS, incident.end_ms)
+        story = rehearse(monitored, days).story
+        calm.windows |= story.windows
+        calm.findings |= story.findings
+    return calm

@@ -4,7 +4,18 @@ import pytest
 
 from monitor.demo.flights import Flights, load_flights
 from monitor.demo.incidents import INCIDENTS
-from monitor.demo.traffic import REFERENCE, STREAM, Models, Traffic, serve, train_models
+from monitor.demo.rehearsal import Rehearsed, rehearse
+from monitor.demo.settings import monitored
+from monitor.demo.traffic import (
+    REFERENCE,
+    STREAM,
+    Models,
+    Traffic,
+    reference_baseline,
+    serve,
+    train_models,
+)
+from monitor.observe.model import Monitored
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +41,13 @@ def clean(flights: Flights, models: Models) -> Traffic:
 @pytest.fixture(scope="session")
 def disturbed(flights: Flights, models: Models) -> Traffic:
     return serve(flights.departing(*STREAM), models, INCIDENTS)
+
+
+@pytest.fixture(scope="session")
+def watched(flights: Flights, models: Models) -> Monitored:
+    return monitored(reference_baseline(flights, models))
+
+
+@pytest.fixture(scope="session")
+def rehearsed(watched: Monitored, disturbed: Traffic) -> Rehearsed:
+    return rehearse(watched, disturbed, INCIDENTS)

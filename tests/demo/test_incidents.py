@@ -23,6 +23,7 @@ from monitor.demo.incidents import (
     finds,
 )
 from monitor.demo.traffic import MAX_DELAY_MS, Traffic
+from tests.demo.oracle import decile_psi, drop, on
 
 #: Labels no older than this cover four fifths of a day, so it is the first age to be judged.
 FIRST_AGE_MS = MAX_DELAY_MS // 4
@@ -30,31 +31,7 @@ FIRST_AGE_MS = MAX_DELAY_MS // 4
 
 def day(traffic: Traffic, incident: Incident, window: int) -> np.ndarray:
     """Return the rows of a window, counted from the incident's beginning."""
-    start = incident.start_ms + window * DAY_MS
-    departed = traffic.flights.departed_ms
-    return (departed >= start) & (departed < start + DAY_MS)
-
-
-def decile_psi(current: np.ndarray, reference: np.ndarray) -> float:
-    cuts = np.unique(np.quantile(reference, np.arange(0.1, 1.0, 0.1), method="inverted_cdf"))
-
-    def shares(values: np.ndarray) -> np.ndarray:
-        counts = np.bincount(np.searchsorted(cuts, values, "right"), minlength=len(cuts) + 1)
-        return np.maximum(counts / len(values), 1e-4)
-
-    p, q = shares(current), shares(reference)
-    return float(np.sum((p - q) * np.log(p / q)))
-
-
-def drop(traffic: Traffic, march: Traffic, rows: np.ndarray, age_ms: int) -> float:
-    """Return how far accuracy lies below March's, both from labels up to an age."""
-
-    def accuracy(of: Traffic, among: np.ndarray) -> float:
-        known = of.flights.landed_ms - of.flights.departed_ms <= age_ms
-        return float(of.correct[among & known & of.flights.labelled].mean())
-
-    everything = np.ones(len(march.flights), dtype=bool)
-    return accuracy(march, everything) - accuracy(traffic, rows)
+    return on(traffic, incident.start_ms + window * DAY_MS)
 
 
 @pytest.mark.parametrize("window", range(IN_TIME))
