@@ -1,0 +1,152 @@
+"""A producer that is connected, and why one is not: bounded, and in one line."""
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import Mapping
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.conn import create_conn
+from aiokafka.errors import AuthenticationFailedError, KafkaError, TopicAuthorizationFailedError
+
+from monitor.errors import BrokerError, BrokerUnreachable, TopicMissing
+
+#: Batches of this many bytes fit Kafka's default limit of 1 MB, and one holds the largest event.
+BATCH_BYTES = 512 * 1024
+_RETRY_S = 0.3
+_PROBE_S = 2.0
+#: A topic that was created a moment ago may not be in the first answer.
+_LOOKS = 5
+
+
+async def connect(settings: Mapping[str, Any], timeout: float) -> AIOKafkaProducer:
+    """Return a started idempotent producer; BrokerUnreachable after `timeout` seconds."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + timeout
+    while True:
+        producer = AIOKafkaProducer(
+            **settings,
+            acks="all",
+            enable_idempotence=True,
+            request_timeout_ms=max(1, int(timeout * 1000)),
+            max_batch_size=BATCH_BYTES,
+            metadata_max_age_ms=60_000,
+        )
+        try:
+            async with asyncio.timeout_at(deadline):
+                await producer.start()
+        except (KafkaError, OSError, TimeoutError):
+            await discard(producer)
+            reason = await _probe(settings)
+            refused = isinstance(reason, (AuthenticationFailedError, ssl.SSLError))
+            if refused or loop.time() + _RETRY_S >= deadline:
+                raise BrokerUnreachable(_unreachable(settings, reason, timeout)) from None
+            await asyncio.sleep(_RETRY_S)
+        except BaseException:
+            await discard(producer)
+            raise
+        else:
+            return producer
+
+
+async def discard(producer: AIOKafkaProducer, patience: float = 0.0) -> None:
+    """Close a producer; what it has not delivered after `patience` seconds is given up."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(patience):
+            await producer.flush()
+    sender = producer._sender
+    if sender.sender_task is not None:
+        # Its own stop() waits without end for a broker that is gone.
+        sender.sender_task.cancel()
+        with contextlib.suppress(TimeoutError, asyncio.CancelledError):
+            async with asyncio.timeout(1.0):
+                await asyncio.wait([sender.sender_task])
+    producer._closed = True
+    await producer.client.close()
+
+
+async def known_topic(producer: AIOKafkaProducer, topic: str, bootstrap: str) -> int:
+    """Return a topic's number of partitions; TopicMissing or BrokerUnreachable, in seconds."""
+    cluster = producer.client.cluster
+    answered = False
+    for look in range(_LOOKS):
+        partitions = cluster.partitions_for_topic(topic)
+        if partitions:
+            return len(partitions)
+        if look:
+            await asyncio.sleep(0.1 * look)
+        producer.client.add_topic(topic)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_PROBE_S):
+                answered = bool(await producer.client.force_metadata_update()) or answered
+        if topic in cluster.unauthorized_topics:
+            raise forbidden(topic)
+    if not answered:
+        raise BrokerUnreachable(f"Kafka at {bootstrap} no longer answers; see that it is running")
+    raise TopicMissing(
+        f"topic {topic} does not exist at {bootstrap}; create it with `watchkeeper topics create`, "
+        "or mend the namespace"
+    )
+
+
+async def undelivered(
+    producer: AIOKafkaProducer, topic: str, bootstrap: str, error: Exception, timeout: float
+) -> BrokerError:
+    """Return the error to raise for an event that was not acknowledged."""
+    if isinstance(error, TopicAuthorizationFailedError):
+        return forbidden(topic)
+    if (
+        isinstance(error, KafkaError)
+        and not isinstance(error, TimeoutError)
+        and not error.retriable
+    ):
+        return BrokerError(f"Kafka at {bootstrap} refused a record of {topic}: {error!r:.200}")
+    try:
+        await known_topic(producer, topic, bootstrap)
+    except BrokerError as reason:
+        return reason
+    return BrokerUnreachable(
+        f"Kafka at {bootstrap} did not acknowledge within {timeout:g} s; the event may or may not "
+        "have arrived: send it again with the same id, duplicates are dropped"
+    )
+
+
+def forbidden(topic: str) -> BrokerError:
+    """Return the error of a login that may not write to a topic."""
+    return BrokerError(f"the login may not write to topic {topic}; grant it WRITE on that topic")
+
+
+async def _probe(settings: Mapping[str, Any]) -> Exception | None:
+    """Why no address can be connected to: aiokafka itself only logs that."""
+    reason: Exception | None = None
+    options = {name: value for name, value in settings.items() if name != "bootstrap_servers"}
+    for address in settings["bootstrap_servers"]:
+        host, _, port = address.rpartition(":")
+        try:
+            async with asyncio.timeout(_PROBE_S):
+                connection = await create_conn(
+                    host, int(port), request_timeout_ms=int(_PROBE_S * 1000), **options
+                )
+        except (KafkaError, OSError, TimeoutError) as error:
+            reason = error
+        else:
+            connection.close()
+            return None
+    return reason
+
+
+def _unreachable(settings: Mapping[str, Any], reason: Exception | None, timeout: float) -> str:
+    where = ",".join(settings["bootstrap_servers"])
+    if isinstance(reason, AuthenticationFailedError):
+        return (
+            f"Kafka at {where} refused the login of {settings.get('sasl_plain_username')!r}: "
+            f"{reason}; check kafka.security and the password's environment variable"
+        )
+    if isinstance(reason, ssl.SSLError):
+        return f"no TLS with Kafka at {where}: {reason}; check kafka.security.cafile"
+    why = f": {reason}" if reason and str(reason) else ""
+    return (
+        f"Kafka at {where} cannot be reached within {timeout:g} s{why}; start it with "
+        "`watchkeeper broker`, or mend the address"
+    )
