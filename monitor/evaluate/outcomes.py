@@ -9,7 +9,6 @@ baseline, so that the verdict depends on event time alone.
 from collections.abc import Iterator
 
 from monitor.baselines.baseline import age_limits
-from monitor.detectors.performance import metric_value
 from monitor.detectors.registry import detectors_for
 from monitor.detectors.window import OutcomeWindow
 from monitor.evaluate.judged import Judged
@@ -19,6 +18,7 @@ from monitor.observe.model import Monitored
 from monitor.panes.codec import Counts
 from monitor.panes.messages import END, OutcomePane
 from monitor.registry.specs import LabelsSpec, PerformanceSpec
+from monitor.stats.performance import performance
 
 
 class OutcomeWindows:
@@ -27,6 +27,7 @@ class OutcomeWindows:
     def __init__(self, model: Monitored, signal: PerformanceSpec, labels: LabelsSpec) -> None:
         self.model = model
         self.window = signal.window
+        self.metric = signal.metric
         self.labels = labels
         self.min_samples = signal.min_samples
         self.periods = signal.periods
@@ -116,8 +117,10 @@ class OutcomeWindows:
             reference_predictions=outcomes.predictions if outcomes else 0,
             history=tuple(before[-self.periods :]),
         )
-        if covered and labelled >= self.min_samples:
-            value = metric_value(window)
+        if matrix is not None and covered and labelled >= self.min_samples:
+            positive = model.spec.positive
+            one = outcomes.index(positive) if outcomes and positive is not None else None
+            value = performance(matrix, self.metric, one)
             if value is not None:
                 histories[age].append((end, value))
                 # Sliding windows overlap: enough must be kept for `periods` disjoint ones before.

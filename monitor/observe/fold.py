@@ -4,7 +4,7 @@ Binning a column costs a search for every edge (long columns, sorted first) or f
 (short ones). Piling rows up until a flush makes the first the usual case on a busy stream.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
@@ -124,7 +124,7 @@ class Fold:
                 classes = isinstance(column.grid, CategoricalGrid)
                 columns["prediction"] = pile.predictions if classes else _floats(pile.predictions)
             elif column.subject == "score":
-                columns["score"] = _floats(pile.scores)
+                columns["score"] = np.array(pile.scores, dtype=float)  # None becomes NaN
         return columns
 
 
@@ -152,6 +152,5 @@ def _matrix(rows: Iterable[tuple[Any, ...]], n: int, k: int) -> Floats:
 
 
 def _floats(values: Sequence[Any]) -> Floats:
-    """float64[n]; None, and whatever is no number, becomes NaN (null)."""
-    number: Callable[[Any], bool] = lambda v: isinstance(v, (int, float)) and v is not True  # noqa: E731
-    return np.array([v if number(v) and v is not False else np.nan for v in values], dtype=float)
+    """float64[n]; whatever is no number becomes NaN (null)."""
+    return np.array([v if type(v) in (int, float) else np.nan for v in values], dtype=float)

@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -105,18 +106,18 @@ class Intake:
                 state.outcome(key).predictions += 1
                 touched.add(key)
                 if row.prediction_id in memory.waiting:
-                    chain = memory.claim(row.prediction_id)
-                    self._settle(state, row.prediction_id, len(chain))
+                    self._settle(state, row.prediction_id)
         return new, times[fresh], touched
 
-    def _settle(self, state: ModelState, key: str, labels: int) -> None:
-        """Labels that waited are counted now, those older than the horizon as late."""
-        seen = state.memory.seen[key]
+    def _settle(self, state: ModelState, key: str) -> None:
+        """Labels that waited for a prediction are counted now; those beyond its horizon never."""
+        seen, waited = state.memory.seen[key], state.memory.claim(key)
+        beyond = [x for x in waited if x.timestamp - seen.time_ms > state.max_delay_ms]
+        for label in beyond:
+            self.reject("labels", *orphan(state, key, label))
         state.relabel(key, ())
-        late = sum(x.timestamp - seen.time_ms > state.max_delay_ms for x in seen.chain)
-        self.accounting.add("labels", "waiting", -labels)
-        self.accounting.add("labels", "late", late)
-        self.accounting.add("labels", "counted", labels - late)
+        self.accounting.add("labels", "waiting", -len(waited))
+        self.accounting.add("labels", "counted", len(waited) - len(beyond))
 
     def labels(self, state: ModelState, rows: list[Any], records: list[Record]) -> set[PaneKey]:
         """Take labels of one model in offset order; return the outcome panes touched."""
@@ -140,12 +141,7 @@ class Intake:
                 why = f"prediction {key} has {len(chain)} labels, limit {LABELS_LIMIT}"
                 self.reject("labels", record, Rejected("limit_labels", why, model_id=state.id))
             elif seen and time_ms - seen.time_ms > state.max_delay_ms:
-                why = (
-                    f"label {time_ms - seen.time_ms} ms after its prediction, "
-                    f"limit {state.max_delay_ms} (labels.max_delay)"
-                )
-                rejected = Rejected("late", why, outcome="late", model_id=state.id)
-                self.reject("labels", record, rejected)
+                self.reject("labels", record, _orphaned(state, key))
             else:
                 memory.label(key, Label(time_ms, record.offset, name))
                 self.accounting.add("labels", "counted" if seen else "waiting")
@@ -199,3 +195,25 @@ class Intake:
                 self.reject(topic, records[i], Rejected(reason, why, outcome, state.id))
                 bad[i] = True
         return np.flatnonzero(~bad).tolist(), times[~bad]
+
+
+@dataclass(frozen=True, slots=True)
+class Waited:
+    """A label that has waited in memory: its place in the topic, and what is left of it."""
+
+    offset: int
+    timestamp: int
+    key: bytes
+    value: bytes
+
+
+def orphan(state: ModelState, key: str, label: Label) -> tuple[Waited, Rejected]:
+    """A label that waited in vain, and why it is given up."""
+    record = Waited(label.offset, label.timestamp, key.encode(), label.label.encode())
+    return record, _orphaned(state, key)
+
+
+def _orphaned(state: ModelState, key: str) -> Rejected:
+    # Whether the prediction was never made or is long forgotten cannot be told, so neither is said.
+    why = f"no prediction {key} within {state.max_delay_ms} ms before it (labels.max_delay)"
+    return Rejected("orphan_label", why, model_id=state.id)

@@ -31,10 +31,13 @@ class Seen(msgspec.Struct, array_like=True, gc=False):
 class Change(msgspec.Struct, array_like=True):
     """What one flush did to the memory of one model: predictions, labels and reviews by id.
 
-    `orphans` are ids whose labels were given up, after everything else of the flush.
+    What was made before `forgotten_ms` was dropped before everything else of the flush; `orphans`
+    are ids whose labels were given up after it. Replayed in this order, the log makes the same
+    memory: a label of a prediction that is forgotten waits, and must not find it again.
     """
 
     model_id: str
+    forgotten_ms: int = 0
     predictions: list[tuple[str, int, str, str, int]] = []
     labels: list[tuple[str, int, int, str]] = []
     reviews: list[tuple[str, int, int]] = []
@@ -56,6 +59,8 @@ def unpack_change(data: bytes) -> Change:
 def _cut(change: Change) -> Iterator[Change]:
     """The same change in pieces that stay under Kafka's 1 MB, in the order of `restore`."""
     model = change.model_id
+    if change.forgotten_ms:
+        yield Change(model, forgotten_ms=change.forgotten_ms)
     for n in range(0, len(change.predictions), ENTRIES):
         yield Change(model, predictions=change.predictions[n : n + ENTRIES])
     for n in range(0, len(change.labels), ENTRIES):
@@ -109,6 +114,8 @@ class Memory:
 
     def restore(self, change: Change) -> None:
         """Apply a record of the log."""
+        if change.forgotten_ms:
+            self._forget(change.forgotten_ms)
         for key, time_ms, version, prediction, crc in change.predictions:
             self._take(key, Seen(time_ms, version, prediction, crc))
             self.claim(key)
@@ -121,12 +128,8 @@ class Memory:
 
     def forget(self, before_ms: int) -> None:
         """Drop predictions and reviews made before a time (rounded down to an hour)."""
-        for hour in [h for h in self._hours if h + HOUR_MS <= before_ms]:
-            for key in self._hours.pop(hour):
-                self.seen.pop(key, None)
-        for hour in [h for h in self._review_hours if h + HOUR_MS <= before_ms]:
-            for key in self._review_hours.pop(hour):
-                self.reviews.pop(key, None)
+        if self._forget(before_ms):
+            self._change.forgotten_ms = before_ms
 
     def orphans(self, before_ms: int) -> dict[str, Chain]:
         """Take out labels that came before a time and whose prediction never came.
@@ -153,3 +156,12 @@ class Memory:
     def _review(self, key: str, time_ms: int, crc: int) -> None:
         self.reviews[key] = (time_ms, crc)
         self._review_hours.setdefault(time_ms - time_ms % HOUR_MS, []).append(key)
+
+    def _forget(self, before_ms: int) -> bool:
+        dropped = False
+        for hours, entries in ((self._hours, self.seen), (self._review_hours, self.reviews)):
+            for hour in [h for h in hours if h + HOUR_MS <= before_ms]:
+                dropped = True
+                for key in hours.pop(hour):
+                    entries.pop(key, None)  # type: ignore[attr-defined]
+        return dropped

@@ -10,7 +10,7 @@ from monitor.events.types import EndOfStream
 from monitor.observe.accounting import Accounting
 from monitor.observe.decode import Decoder
 from monitor.observe.fold import PaneKey
-from monitor.observe.intake import Intake
+from monitor.observe.intake import Intake, orphan
 from monitor.observe.memory import unpack_change
 from monitor.observe.model import Monitored
 from monitor.observe.rejection import Rejected, dead_letter
@@ -206,10 +206,7 @@ class ObservePartition:
         for key, chain in state.memory.orphans(before).items():
             self.accounting.add("labels", "waiting", -len(chain))
             for label in chain:
-                why = f"no prediction {key} within {state.max_delay_ms} ms (labels.max_delay)"
-                record = _Waited(label.offset, label.timestamp, key.encode(), label.label.encode())
-                rejected = Rejected("orphan_label", why, model_id=state.id)
-                self._reject("labels", record, rejected)
+                self._reject("labels", *orphan(state, key, label))
         for key in self._relabelled[state.id]:
             message = state.outcome_snapshot(key)
             self._keep(_outcome_row(message), encode(message), flush)
@@ -293,13 +290,6 @@ class ObservePartition:
             self._unsent[model] = set(self.states[model].outcomes)
         for state in self.states.values():
             self._forget(state, Flush())
-
-
-class _Waited:
-    """A label that was given up: its place in the topic, and what is left of it."""
-
-    def __init__(self, offset: int, timestamp: int, key: bytes, value: bytes) -> None:
-        self.offset, self.timestamp, self.key, self.value = offset, timestamp, key, value
 
 
 def _input_row(message: InputPane) -> bytes:

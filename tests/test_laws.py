@@ -1,0 +1,107 @@
+"""Laws of the whole stream: whatever the schedule, whatever crashes, the same comes out."""
+
+import random
+
+import numpy as np
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from monitor.observe.accounting import unbalanced
+from tests.observe.stream import HOUR, T0, label, monitored, prediction
+from tests.pipeline import Pipeline
+
+MODEL = monitored()
+
+
+def story(seed: int, n: int = 900) -> tuple[list[object], list[object]]:
+    """Half a day of predictions and their labels, with every kind of blemish."""
+    rng = np.random.default_rng(seed)
+    times = np.sort(rng.integers(0, 12 * HOUR, n)) + T0
+    predictions: list[object] = []
+    labels: list[tuple[int, object]] = []
+    for i, t in enumerate(times.tolist()):
+        shifted = 60 if t > T0 + 6 * HOUR else 0
+        features = {"amount": float(rng.normal(100 + shifted, 15)), "color": "red"}
+        if i % 11 == 0:
+            features["color"] = None
+        if i % 13 == 0:
+            features["amount"] = "oops"
+        event = prediction(f"p{i}", t, features=features, prediction="yes" if i % 3 else "no")
+        predictions.append(event)
+        if i % 17 == 0:
+            predictions.append(event)
+        if i % 19 == 0:
+            predictions.append(event | {"score": 0.9})
+        if i % 23 == 0:
+            predictions.append(prediction(f"late{i}", t - 3 * HOUR))
+        if i % 29 == 0:
+            predictions.append(b'{"broken"')
+        if i % 10:
+            due = t + int(rng.integers(0, 10 * HOUR))
+            labels.append((due, label(f"p{i}", due, "yes" if i % 4 else "no")))
+            if i % 7 == 0:
+                labels.append((due + HOUR, label(f"p{i}", due + HOUR, "no")))
+        if i % 31 == 0:
+            labels.append((t, label(f"nobody{i}", t, "yes")))
+    labels.sort(key=lambda pair: pair[0])
+    end = {"type": "end_of_stream", "model_id": "m"}
+    return [*predictions, end], [*(event for _, event in labels), end]
+
+
+def run(seed: int, schedule: random.Random | None, crashes: float) -> Pipeline:
+    pipeline = Pipeline([MODEL])
+    predictions, labels = story(seed)
+    pipeline.produce("predictions", predictions)
+    pipeline.produce("labels", labels)
+    pipeline.run(schedule, crashes)
+    return pipeline
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(seed=st.integers(0, 3), order=st.integers(0, 10**6), crashes=st.sampled_from([0.0, 0.15]))
+def test_events_depend_on_event_time_alone(seed: int, order: int, crashes: float) -> None:
+    """Any interleaving of partitions, chunks, flushes and crashes gives the same events."""
+    plain, drawn = run(seed, None, 0.0), run(seed, random.Random(order), crashes)
+    for topic in ("drift-events", "alerts", "review-mode", "retraining", "rollbacks"):
+        assert drawn.events(topic) == plain.events(topic)
+    assert drawn.accounting().to_rows() == plain.accounting().to_rows()
+    assert plain.events("drift-events")
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(seed=st.integers(0, 3), order=st.integers(0, 10**6))
+def test_every_event_read_is_accounted_for(seed: int, order: int) -> None:
+    """read = counted + duplicate + late + dead + quarantined + waiting, at any moment."""
+    pipeline = run(seed, random.Random(order), 0.1)
+    accounting = pipeline.accounting()
+    assert unbalanced(accounting) == {}
+    predictions, labels = story(seed)
+    assert accounting.counts["predictions", "read"] == len(predictions) - 1
+    assert accounting.counts["labels", "read"] == len(labels) - 1
+    assert accounting.counts["labels", "waiting"] == 0
+
+
+def test_every_kind_of_blemish_is_told_apart() -> None:
+    """The counters, against a count made from the story itself."""
+    pipeline = run(0, None, 0.0)
+    rows = pipeline.accounting().to_rows()
+    n = 900
+    expected = {
+        "duplicate": len(range(0, n, 17)),
+        "malformed": len(range(0, n, 29)),
+        "id_conflict": len(range(0, n, 19)),
+        "late": len(range(0, n, 23)),
+    }
+    assert rows["predictions"]["duplicate"] == expected["duplicate"]
+    assert rows["predictions!reasons"]["malformed"] == expected["malformed"]
+    assert rows["predictions!reasons"]["id_conflict"] == expected["id_conflict"]
+    # The first ones are late too, but nothing has been heard before them: they are counted.
+    assert 0 <= expected["late"] - rows["predictions"]["late"] <= 12
+    predictions, labels = story(0)
+    made = {e["prediction_id"]: e["timestamp"] for e in predictions if "prediction_id" in e}  # type: ignore
+    beyond = sum(
+        e["timestamp"] - made.get(e["prediction_id"], -(10**15)) > 8 * HOUR
+        for e in labels
+        if "label" in e  # type: ignore
+    )
+    assert rows["labels!reasons"]["orphan_label"] == beyond > len(range(0, n, 31))
