@@ -95,7 +95,7 @@ def compare_column(current: Counts, reference: Counts, grid: Grid) -> Comparison
         # For small differences PSI is about 8 times JS, and so are their means under no drift.
         chance = expected_psi(int(np.count_nonzero(closed.reference)), valid, valid_reference)
         by_js = Measure(
-            "js_divergence", "JS divergence", divergence.divergence_nats,
+            "js_divergence", "JS divergence (nats)", divergence.divergence_nats,
             chance / 8 if chance is not None else None, valid_reference, valid,
             _top(closed, bin_names(grid, closed.names, closed=True), _js_terms(*_shares(closed))),
         )  # fmt: skip

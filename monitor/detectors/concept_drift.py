@@ -11,7 +11,6 @@ from monitor.detectors.outcomes import (
     figures,
     measure,
     positive_index,
-    spec_of,
     too_early,
 )
 from monitor.detectors.registry import detector
@@ -30,10 +29,12 @@ def judge(window: OutcomeWindow) -> list[Finding]:
     4. Fewer earlier periods than needed are insufficient_data, where the article says "no drift".
     Source: Huwyler, practice 8 (`detect_concept_drift`).
     """
-    spec = spec_of(window)
+    spec = window.spec.performance
+    if spec is None:
+        return []
     assert window.matrix is not None
     now = measure(window.matrix, spec.metric, positive_index(window))
-    early = too_early("concept_drift", "degradation", window, now)
+    early = too_early("concept_drift", "degradation", window, spec, now)
     if early is not None:
         return [early]
     assert now.value is not None

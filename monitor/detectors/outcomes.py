@@ -39,11 +39,6 @@ class Measured:
     proportion: Proportion | None
 
 
-def spec_of(window: OutcomeWindow) -> PerformanceSpec:
-    """The signal's specification, the defaults where the model declares none."""
-    return window.spec.performance or PerformanceSpec()
-
-
 def positive_index(window: OutcomeWindow) -> int | None:
     """The row of the positive class, None where there is none to have or the metric needs none."""
     outcomes = window.baseline.outcomes if window.baseline is not None else None
@@ -92,23 +87,22 @@ def figures(window: OutcomeWindow) -> Statistics:
 
 
 def too_early(
-    detector: str, statistic: str, window: OutcomeWindow, now: Measured
+    detector: str, statistic: str, window: OutcomeWindow, spec: PerformanceSpec, now: Measured
 ) -> Finding | None:
     """The finding of a window whose labels cannot be judged yet or at all, None if they can.
 
     labels_immature while coverage, the labelled share of the predictions, is below
     `labels.min_coverage`; insufficient_data if the metric rests on fewer than `min_samples` rows.
     """
-    least, spec = max(spec_of(window).min_samples, 1), window.spec
+    least, metric, positive = max(spec.min_samples, 1), spec.metric, window.spec.positive
     coverage = now.labelled / window.predictions
-    needed = (spec.labels or LabelsSpec()).min_coverage
+    needed = (window.spec.labels or LabelsSpec()).min_coverage
     outcomes = window.baseline.outcomes if window.baseline is not None else None
     classes = outcomes.classes if outcomes is not None else ()
-    metric = spec_of(window).metric
     verdict, message = "insufficient_data", ""
-    if metric != "accuracy" and spec.positive is not None and spec.positive not in classes[:-1]:
+    if metric != "accuracy" and positive is not None and positive not in classes[:-1]:
         message = (
-            f"{metric}: the positive class {spec.positive!r} is none of the baseline's "
+            f"{metric}: the positive class {positive!r} is none of the baseline's "
             f"{len(classes) - 1} ({', '.join(classes[:5])}); mend positive, or the baseline"
         )
     elif window.predictions < least:

@@ -11,7 +11,6 @@ from monitor.detectors.outcomes import (
     figures,
     measure,
     positive_index,
-    spec_of,
     too_early,
 )
 from monitor.detectors.registry import detector
@@ -23,13 +22,6 @@ from monitor.stats.newcombe import Interval, newcombe
 from monitor.stats.rates import excess_p
 
 
-def metric_value(window: OutcomeWindow) -> float | None:
-    """The configured metric of the window's labels; None without labels or where undefined."""
-    if window.matrix is None:
-        return None
-    return measure(window.matrix, spec_of(window).metric, positive_index(window)).value
-
-
 @detector("performance", signal="performance")
 def judge(window: OutcomeWindow) -> list[Finding]:
     """The drop of the metric below the baseline's: reference minus current, graded.
@@ -38,13 +30,15 @@ def judge(window: OutcomeWindow) -> list[Finding]:
     `drop_interval` Newcombe's 95 % interval of the drop; both only where the metric is a
     proportion. The drop is the article's "performance degradation" (Huwyler, practice 8).
     """
-    spec = spec_of(window)
+    spec = window.spec.performance
+    if spec is None:
+        return []
     assert window.matrix is not None
     assert window.reference is not None
     positive, statistic = positive_index(window), f"{spec.metric}_drop"
     now = measure(window.matrix, spec.metric, positive)
     before = measure(window.reference, spec.metric, positive)
-    early = too_early("performance", statistic, window, now)
+    early = too_early("performance", statistic, window, spec, now)
     if early is not None:
         return [early]
     statistics = figures(window)
@@ -75,9 +69,14 @@ def judge(window: OutcomeWindow) -> list[Finding]:
     limit = limit_told(drop, limits)
     between = f"; 95 % interval {interval.low:.3f} to {interval.high:.3f}" if interval else ""
     by_chance = f"; p {chance(p_value)} by chance" if p_value is not None and drop > 0 else ""
-    verb = "fell" if drop > 0 else "rose" if drop < 0 else "stayed"
+    verb = "fell" if drop > 0 else "rose"
+    change = (
+        f"{verb} from {before.value:.3f} to {now.value:.3f}"
+        if drop
+        else f"stayed at {now.value:.3f}"
+    )
     text = (
-        f"{spec.metric} {verb} from {before.value:.3f} to {now.value:.3f}: "
+        f"{spec.metric} {change}: "
         f"drop {against(drop, limit)} (n={count(now.rows)}{between}{by_chance})."
     )
     if drop > 0 and top:

@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from monitor.client.encoding import encode
 from monitor.demo.flights import KINDS, Flights
 from monitor.demo.incidents import INCIDENTS, SILENT_SWAP
 from monitor.demo.traffic import (
@@ -39,13 +40,13 @@ def test_every_flight_is_predicted_once_and_labelled_once_if_it_landed(
     published: list[Event], disturbed: Traffic
 ) -> None:
     flights = disturbed.flights
-    by_topic = {
-        topic: [event.key.decode() for event in published if event.topic == topic]
-        for topic in ("predictions", "labels")
+    by_kind = {
+        kind: [event.id for event in published if event.kind == kind]
+        for kind in ("prediction", "label")
     }
-    assert by_topic["predictions"] == flights.ids.tolist()
-    assert Counter(by_topic["labels"]) == Counter(flights.ids[flights.labelled].tolist())
-    assert len(by_topic["labels"]) == 249_546
+    assert by_kind["prediction"] == flights.ids.tolist()
+    assert Counter(by_kind["label"]) == Counter(flights.ids[flights.labelled].tolist())
+    assert len(by_kind["label"]) == 249_546
     assert len(published) == 505_644
 
 
@@ -55,23 +56,23 @@ def test_no_event_is_out_of_order(published: list[Event]) -> None:
 
 
 def test_a_label_comes_after_its_prediction_and_in_time(published: list[Event]) -> None:
-    predicted: dict[bytes, int] = {}
+    predicted: dict[str, int] = {}
     for event in published:
-        if event.topic == "predictions":
-            predicted[event.key] = event.time_ms
+        if event.kind == "prediction":
+            predicted[event.id] = event.time_ms
         else:
-            assert 0 < event.time_ms - predicted[event.key] < MAX_DELAY_MS
+            assert 0 < event.time_ms - predicted[event.id] < MAX_DELAY_MS
 
 
 def test_an_event_says_what_the_flight_was(published: list[Event], disturbed: Traffic) -> None:
     flights = disturbed.flights
     rows = {id_: i for i, id_ in enumerate(flights.ids.tolist())}
     for event in published[::5003]:
-        said = msgspec.json.decode(event.value)
-        row = rows[event.key.decode()]
-        assert said["prediction_id"] == event.key.decode()
+        said = msgspec.json.decode(encode(event.kind, event.fields, 0).value)
+        row = rows[event.id]
+        assert said["prediction_id"] == event.id
         assert said["timestamp"] == event.time_ms
-        if event.topic == "labels":
+        if event.kind == "label":
             assert said["label"] == ("late" if flights.arr_delay[row] >= 15 else "on_time")
             continue
         assert said["model_version"] == "1.0.0"
@@ -92,7 +93,8 @@ def test_the_stream_is_the_same_every_time(flights: Flights, models: Models) -> 
     def digest() -> str:
         part = flights.departing(STREAM[0], SILENT_SWAP.start_ms)
         stream = events(serve(part, models, INCIDENTS))
-        return hashlib.sha256(b"\n".join(e.value for e in islice(stream, 20_000))).hexdigest()
+        values = (encode(e.kind, e.fields, 0).value for e in islice(stream, 20_000))
+        return hashlib.sha256(b"\n".join(values)).hexdigest()
 
     assert digest() == digest()
 

@@ -1,0 +1,162 @@
+import msgspec
+import numpy as np
+import pytest
+import scipy.stats
+
+from monitor.detectors.finding import Finding
+from monitor.detectors.registry import detectors_for
+from monitor.registry.specs import DAY_MS, LabelsSpec, ModelSpec
+from monitor.stats.grid import Counts
+from monitor.stats.newcombe import newcombe
+from tests.detectors.windows import baseline, confusion, outcome_window, spec
+
+(PERFORMANCE,) = (found for found in detectors_for("performance") if found.name == "performance")
+BASE = baseline()
+#: Accuracy 0.9, precision 0.9, recall 0.9 of class 1.
+REFERENCE = confusion([4500, 500], [500, 4500])
+
+
+def judged(
+    matrix: Counts, model: ModelSpec | None = None, predictions: int | None = None
+) -> Finding:
+    window = outcome_window(BASE, matrix, model=model, predictions=predictions, reference=REFERENCE)
+    (found,) = PERFORMANCE.judge(window)
+    return found
+
+
+def with_metric(metric: str, positive: str | None = "1") -> ModelSpec:
+    model = spec(positive=positive)
+    return msgspec.structs.replace(
+        model,
+        performance=msgspec.structs.replace(model.performance, metric=metric),
+    )
+
+
+@pytest.mark.parametrize(
+    ("right", "verdict", "limit"),
+    [
+        (950, "low", 0.03),
+        (870, "low", 0.03),
+        (869, "medium", 0.03),
+        (850, "medium", 0.03),
+        (849, "high", 0.05),
+        (800, "high", 0.05),
+        (799, "critical", 0.1),
+    ],
+)
+def test_the_drop_must_exceed_its_limit(right: int, verdict: str, limit: float) -> None:
+    found = judged(confusion([right // 2, 1000 - right], [0, right - right // 2]))
+    assert (found.verdict, found.threshold) == (verdict, limit)
+    assert found.statistic == "accuracy_drop"
+    assert found.value == pytest.approx(0.9 - right / 1000, abs=1e-12)
+    assert found.subject == "performance"
+
+
+def test_the_evidence_stands_beside_the_drop() -> None:
+    found = judged(confusion([400, 100], [80, 420]))
+    expected = scipy.stats.fisher_exact([[180, 820], [1000, 9000]], alternative="greater")
+    assert found.p_value == pytest.approx(expected.pvalue)
+    interval = newcombe(9000, 10_000, 820, 1000)
+    assert interval is not None
+    assert found.statistics["drop_interval"] == [interval.low, interval.high]
+    assert interval.low < 0.08 < interval.high
+    assert found.statistics["accuracy"] == 0.82
+    assert found.statistics["accuracy_reference"] == 0.9
+    assert found.statistics["coverage"] == 1.0
+    assert found.statistics["age_ms"] == DAY_MS
+    assert found.statistics["labelled"] == 1000
+    assert found.statistics["plain_severity"] == 2.0
+
+
+def test_the_message_tells_from_what_to_what_and_which_error_grew() -> None:
+    assert judged(confusion([400, 100], [60, 440])).message == (
+        "accuracy fell from 0.900 to 0.840: drop 0.060 > 0.050 (n=1,000; 95 % interval 0.038 to "
+        "0.085; p = 1.7e-08 by chance). Share of 0 predicted as 1 rose from 5 % to 10 %."
+    )
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "rows"),
+    [("precision", 300 / 400, 400), ("recall", 300 / 500, 500), ("f1", 600 / 900, 500)],
+)
+def test_metrics_of_the_positive_class_rest_on_its_rows(
+    metric: str, value: float, rows: int
+) -> None:
+    found = judged(confusion([400, 100], [200, 300]), with_metric(metric))
+    assert found.statistics[metric] == pytest.approx(value)
+    assert found.value == pytest.approx(0.9 - value)
+    assert found.n_current == rows
+    assert (found.p_value is None) == (metric == "f1")
+
+
+def test_a_model_that_predicts_no_positive_any_more_has_lost_its_f1() -> None:
+    found = judged(confusion([500, 0], [500, 0]), with_metric("f1"))
+    assert (found.verdict, found.value) == ("critical", pytest.approx(0.9))
+    found = judged(confusion([500, 0], [500, 0]), with_metric("precision"))
+    assert found.verdict == "insufficient_data", "no positive prediction, no precision"
+    assert "n=0 predicted positives < 100 needed" in found.message
+
+
+def test_few_positives_are_few_rows_however_many_are_labelled() -> None:
+    found = judged(confusion([5000, 0], [3, 0]), with_metric("recall"))
+    assert found.verdict == "insufficient_data"
+    assert "n=3 actual positives < 100 needed" in found.message
+
+
+def test_without_a_positive_class_the_classes_are_averaged() -> None:
+    found = judged(confusion([400, 100], [200, 300]), with_metric("recall", None))
+    assert found.value == pytest.approx(0.9 - (400 / 500 + 300 / 500) / 2)
+    assert found.statistics["drop_interval"] is None
+
+
+def test_a_positive_class_that_the_baseline_never_saw_is_not_judged() -> None:
+    found = judged(REFERENCE, with_metric("recall", "yes"))
+    assert found.verdict == "insufficient_data"
+    assert "'yes'" in found.message
+
+
+@pytest.mark.parametrize(
+    ("predictions", "verdict"),
+    [(1250, "low"), (1251, "labels_immature"), (9999, "labels_immature")],
+)
+def test_labels_must_cover_enough_of_the_predictions(predictions: int, verdict: str) -> None:
+    found = judged(REFERENCE // 10, predictions=predictions)
+    assert found.verdict == verdict
+    assert found.statistics["coverage"] == pytest.approx(1000 / predictions)
+
+
+def test_the_configured_coverage_holds() -> None:
+    model = msgspec.structs.replace(spec(), labels=LabelsSpec(min_coverage=0.1))
+    assert judged(REFERENCE // 10, model, predictions=5000).verdict == "low"
+
+
+def test_a_window_that_can_never_have_enough_labels_is_not_called_immature() -> None:
+    assert judged(REFERENCE // 1000, predictions=90).verdict == "insufficient_data"
+
+
+def test_a_baseline_of_few_labels_at_this_age_cannot_judge() -> None:
+    window = outcome_window(BASE, REFERENCE, reference=confusion([5, 0], [0, 5]))
+    (found,) = PERFORMANCE.judge(window)
+    assert found.verdict == "insufficient_data"
+    assert "at a label age of 1 d the baseline has n=10 < 100 needed" in found.message
+
+
+def test_equal_label_age_is_compared() -> None:
+    # Wrong predictions are confirmed at once, right ones take days: young labels look bad.
+    made = np.zeros(2000)
+    came = np.where(np.arange(2000) < 200, 0, 3 * DAY_MS)
+    labels = np.where(np.arange(2000) < 200, 1, 0)
+    base = baseline(
+        columns={},
+        outputs={
+            "prediction": [0] * 2000,
+            "labels": labels,
+            "prediction_ms": made,
+            "label_ms": came,
+        },
+    )
+    young = outcome_window(base, confusion([0, 0], [200, 0]), age_ms=DAY_MS)
+    old = outcome_window(base, confusion([1800, 0], [200, 0]), age_ms=8 * DAY_MS)
+    for window in (young, old):
+        (found,) = PERFORMANCE.judge(window)
+        assert (found.verdict, found.value) == ("low", 0.0)
