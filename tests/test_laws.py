@@ -97,11 +97,11 @@ def test_every_kind_of_blemish_is_told_apart() -> None:
     assert rows["predictions!reasons"]["id_conflict"] == expected["id_conflict"]
     # The first ones are late too, but nothing has been heard before them: they are counted.
     assert 0 <= expected["late"] - rows["predictions"]["late"] <= 12
-    predictions, labels = story(0)
-    made = {e["prediction_id"]: e["timestamp"] for e in predictions if "prediction_id" in e}  # type: ignore
+    predictions, labels = (
+        [e for e in events if isinstance(e, dict) and "prediction_id" in e] for events in story(0)
+    )
+    made = {e["prediction_id"]: e["timestamp"] for e in predictions}
     beyond = sum(
-        e["timestamp"] - made.get(e["prediction_id"], -(10**15)) > 8 * HOUR
-        for e in labels
-        if "label" in e  # type: ignore
+        e["timestamp"] - made.get(e["prediction_id"], -(10**15)) > 8 * HOUR for e in labels
     )
     assert rows["labels!reasons"]["orphan_label"] == beyond > len(range(0, n, 31))
