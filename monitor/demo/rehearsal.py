@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count, islice
 
-import msgspec
-
+from monitor.client.encoding import encode, end_of_stream
 from monitor.demo.incidents import DAY_MS, Incident
 from monitor.demo.story import Story
 from monitor.demo.traffic import Traffic, events
 from monitor.evaluate.partition import EvaluatePartition
-from monitor.events.types import EndOfStream
 from monitor.observe.accounting import Accounting
 from monitor.observe.model import Monitored
 from monitor.observe.partition import ObservePartition
@@ -70,9 +68,10 @@ def rehearse(
 
     stream = events(traffic)
     while chunk := list(islice(stream, _FLUSH)):
+        sent = [encode(event.kind, event.fields, event.time_ms) for event in chunk]
         for topic in _TOPICS:
-            pass_on(step(observe, topic, [(e.key, e.value) for e in chunk if e.topic == topic]))
-    end = msgspec.json.encode(EndOfStream(model_id=monitored.spec.id))
+            pass_on(step(observe, topic, [(e.key, e.value) for e in sent if e.topic == topic]))
+    end = end_of_stream(monitored.spec.id)
     for topic in _TOPICS:
         pass_on(step(observe, topic, [(b"", end)]))
     return Rehearsed(story, observe.accounting)

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from heapq import merge
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
-import msgspec
 import numpy as np
 
 from monitor.baselines.baseline import Baseline
@@ -36,12 +35,12 @@ STREAM = (_utc(4), _utc(4) + 366 * DAY_MS)
 
 
 class Event(NamedTuple):
-    """A record to publish, ordered by time: the topic's short name, its key and its JSON."""
+    """A prediction or a label to publish, ordered by time, as the client takes it."""
 
     time_ms: int
-    topic: str
-    key: bytes
-    value: bytes
+    kind: Literal["label", "prediction"]
+    id: str
+    fields: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,13 +112,12 @@ def reference_baseline(flights: Flights, models: Models) -> Baseline:
 
 
 def events(traffic: Traffic) -> Iterator[Event]:
-    """Yield every prediction and label in the order of their event times, encoded."""
+    """Yield every prediction and label in the order of their event times."""
     yield from merge(_predictions(traffic), _labels(traffic))
 
 
 def _predictions(traffic: Traffic) -> Iterator[Event]:
-    encode, names = msgspec.json.Encoder().encode, (*NUMERIC, *CATEGORICAL)
-    flights = traffic.flights
+    names, flights = (*NUMERIC, *CATEGORICAL), traffic.flights
     for start in range(0, len(flights), _CHUNK):
         rows = slice(start, start + _CHUNK)
         columns = [_optional(flights.numeric[name][rows]) for name in NUMERIC]
@@ -133,7 +131,7 @@ def _predictions(traffic: Traffic) -> Iterator[Event]:
             *columns,
             strict=True,
         ):
-            event = {
+            fields = {
                 "prediction_id": id_,
                 "model_id": MODEL_ID,
                 "model_version": VERSION,
@@ -142,11 +140,11 @@ def _predictions(traffic: Traffic) -> Iterator[Event]:
                 "prediction": class_,
                 "score": score,
             }
-            yield Event(time, "predictions", id_.encode(), encode(event))
+            yield Event(time, "prediction", id_, fields)
 
 
 def _labels(traffic: Traffic) -> Iterator[Event]:
-    encode, flights = msgspec.json.Encoder().encode, traffic.flights
+    flights = traffic.flights
     known = np.flatnonzero(flights.labelled)
     # By time, then by id: the flights are in the order of their departure.
     order = known[np.lexsort((flights.ids[known].astype(str), flights.landed_ms[known]))]
@@ -156,13 +154,13 @@ def _labels(traffic: Traffic) -> Iterator[Event]:
         flights.late[order].tolist(),
         strict=True,
     ):
-        event = {
+        fields = {
             "prediction_id": id_,
             "model_id": MODEL_ID,
             "label": _label(late),
             "timestamp": time,
         }
-        yield Event(time, "labels", id_.encode(), encode(event))
+        yield Event(time, "label", id_, fields)
 
 
 def _optional(column: Floats) -> list[float | None]:
