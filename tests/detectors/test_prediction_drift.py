@@ -88,3 +88,22 @@ def test_prediction_and_score_have_a_finding_each() -> None:
     base = baseline()
     found = DRIFT.judge(input_window(base, {"prediction": [0] * 600, "score": [0.1] * 600}))
     assert [finding.subject for finding in found] == ["prediction", "score"]
+
+
+def test_what_is_expected_by_chance_is_the_mean_without_drift() -> None:
+    rng = np.random.default_rng(6)
+    shares, n, m = [0.5, 0.3, 0.2], 1000, 2000
+    found = [
+        judged(classes(*rng.multinomial(n, shares)), classes(*rng.multinomial(m, shares)))
+        for _ in range(400)
+    ]
+    for statistic, expected in (("psi", 2), ("js_divergence", 2 / 8)):
+        mean = np.mean([f.statistics[statistic] for f in found])
+        assert mean == pytest.approx(expected * (1 / n + 1 / m), rel=0.12)
+    assert found[0].statistic == "js_divergence"
+    assert found[0].expected == pytest.approx(2 / 8 * (1 / n + 1 / m))
+    (drifted,) = [judged(classes(900, 60, 40), classes(*(int(m * s) for s in shares)))]
+    assert drifted.statistic == "psi"
+    assert drifted.expected == pytest.approx(2 * (1 / n + 1 / m)), (
+        "cells that stay empty don't count"
+    )
