@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaTimeoutError
 from aiokafka.partitioner import murmur2
 
 from monitor.client.connecting import known_topic
@@ -22,10 +23,13 @@ class Bulk:
     more: so memory is bounded by the partitions, whatever is sent.
     """
 
-    def __init__(self, producer: AIOKafkaProducer, namespace: str, bootstrap: str) -> None:
+    def __init__(
+        self, producer: AIOKafkaProducer, namespace: str, bootstrap: str, patience: float
+    ) -> None:
         self._producer = producer
         self._namespace = namespace
         self._bootstrap = bootstrap
+        self._patience = patience
         self._topics: dict[str, tuple[str, int]] = {}
         self._open: dict[tuple[str, int], Any] = {}
         self._sent: set[asyncio.Future[Any]] = set()
@@ -57,8 +61,13 @@ class Bulk:
         """Send what is left; return the number of events once all are acknowledged."""
         for place in tuple(self._open):
             await self._send(place)
-        if self._sent:
-            await asyncio.wait(self._sent)
+        while self._sent:
+            # An idempotent producer retries without end, so it is our patience that ends.
+            done, _ = await asyncio.wait(
+                self._sent, timeout=self._patience, return_when=asyncio.FIRST_COMPLETED
+            )
+            if not done:
+                raise KafkaTimeoutError
         if self._failed is not None:
             raise self._failed
         return self._count

@@ -2,13 +2,18 @@
 
 import asyncio
 import contextlib
+import logging
 import ssl
 from collections.abc import Mapping
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.conn import create_conn
-from aiokafka.errors import AuthenticationFailedError, KafkaError, TopicAuthorizationFailedError
+from aiokafka.errors import (
+    AuthenticationFailedError,
+    KafkaError,
+    TopicAuthorizationFailedError,
+)
 
 from monitor.errors import BrokerError, BrokerUnreachable, TopicMissing
 
@@ -19,35 +24,46 @@ _PROBE_S = 2.0
 #: A topic that was created a moment ago may not be in the first answer.
 _LOOKS = 5
 
+# What it logs we raise, once and with the remedy; where logging is set up, it is logged as well.
+logging.getLogger("aiokafka").addHandler(logging.NullHandler())
+
 
 async def connect(settings: Mapping[str, Any], timeout: float) -> AIOKafkaProducer:
     """Return a started idempotent producer; BrokerUnreachable after `timeout` seconds."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout
     while True:
-        producer = AIOKafkaProducer(
-            **settings,
-            acks="all",
-            enable_idempotence=True,
-            request_timeout_ms=max(1, int(timeout * 1000)),
-            max_batch_size=BATCH_BYTES,
-            metadata_max_age_ms=60_000,
-        )
-        try:
-            async with asyncio.timeout_at(deadline):
-                await producer.start()
-        except (KafkaError, OSError, TimeoutError):
-            await discard(producer)
-            reason = await _probe(settings)
-            refused = isinstance(reason, (AuthenticationFailedError, ssl.SSLError))
-            if refused or loop.time() + _RETRY_S >= deadline:
-                raise BrokerUnreachable(_unreachable(settings, reason, timeout)) from None
-            await asyncio.sleep(_RETRY_S)
-        except BaseException:
-            await discard(producer)
-            raise
-        else:
-            return producer
+        # aiokafka only logs why it cannot connect, so we see for ourselves first.
+        reason = await _obstacle(settings, deadline - loop.time())
+        if reason is None:
+            try:
+                return await _started(settings, timeout, deadline)
+            except (KafkaError, OSError, TimeoutError) as error:
+                reason = error
+        refused = isinstance(reason, (AuthenticationFailedError, ssl.SSLError))
+        if refused or loop.time() + _RETRY_S >= deadline:
+            raise BrokerUnreachable(_unreachable(settings, reason, timeout))
+        await asyncio.sleep(_RETRY_S)
+
+
+async def _started(
+    settings: Mapping[str, Any], timeout: float, deadline: float
+) -> AIOKafkaProducer:
+    producer = AIOKafkaProducer(
+        **settings,
+        acks="all",
+        enable_idempotence=True,
+        request_timeout_ms=max(1, int(timeout * 1000)),
+        max_batch_size=BATCH_BYTES,
+        metadata_max_age_ms=60_000,
+    )
+    try:
+        async with asyncio.timeout_at(deadline):
+            await producer.start()
+    except BaseException:
+        await discard(producer)
+        raise
+    return producer
 
 
 async def discard(producer: AIOKafkaProducer, patience: float = 0.0) -> None:
@@ -69,21 +85,21 @@ async def discard(producer: AIOKafkaProducer, patience: float = 0.0) -> None:
 async def known_topic(producer: AIOKafkaProducer, topic: str, bootstrap: str) -> int:
     """Return a topic's number of partitions; TopicMissing or BrokerUnreachable, in seconds."""
     cluster = producer.client.cluster
-    answered = False
     for look in range(_LOOKS):
         partitions = cluster.partitions_for_topic(topic)
         if partitions:
             return len(partitions)
-        if look:
-            await asyncio.sleep(0.1 * look)
+        await asyncio.sleep(0.1 * look)
         producer.client.add_topic(topic)
-        with contextlib.suppress(TimeoutError):
+        try:
             async with asyncio.timeout(_PROBE_S):
-                answered = bool(await producer.client.force_metadata_update()) or answered
+                answered = await producer.client.force_metadata_update()
+        except TimeoutError:
+            answered = False
+        if not answered:
+            raise BrokerUnreachable(f"Kafka at {bootstrap} no longer answers; see that it runs")
         if topic in cluster.unauthorized_topics:
             raise forbidden(topic)
-    if not answered:
-        raise BrokerUnreachable(f"Kafka at {bootstrap} no longer answers; see that it is running")
     raise TopicMissing(
         f"topic {topic} does not exist at {bootstrap}; create it with `watchkeeper topics create`, "
         "or mend the namespace"
@@ -117,16 +133,18 @@ def forbidden(topic: str) -> BrokerError:
     return BrokerError(f"the login may not write to topic {topic}; grant it WRITE on that topic")
 
 
-async def _probe(settings: Mapping[str, Any]) -> Exception | None:
-    """Why no address can be connected to: aiokafka itself only logs that."""
+async def _obstacle(settings: Mapping[str, Any], patience: float) -> Exception | None:
+    """Why no address can be connected to and logged in at, None if one can."""
     reason: Exception | None = None
     options = {name: value for name, value in settings.items() if name != "bootstrap_servers"}
-    for address in settings["bootstrap_servers"]:
+    addresses = settings["bootstrap_servers"]
+    share = max(0.01, patience / len(addresses))
+    for address in addresses:
         host, _, port = address.rpartition(":")
         try:
-            async with asyncio.timeout(_PROBE_S):
+            async with asyncio.timeout(share):
                 connection = await create_conn(
-                    host, int(port), request_timeout_ms=int(_PROBE_S * 1000), **options
+                    host, int(port), request_timeout_ms=max(1, int(share * 1000)), **options
                 )
         except (KafkaError, OSError, TimeoutError) as error:
             reason = error
@@ -136,7 +154,7 @@ async def _probe(settings: Mapping[str, Any]) -> Exception | None:
     return reason
 
 
-def _unreachable(settings: Mapping[str, Any], reason: Exception | None, timeout: float) -> str:
+def _unreachable(settings: Mapping[str, Any], reason: Exception, timeout: float) -> str:
     where = ",".join(settings["bootstrap_servers"])
     if isinstance(reason, AuthenticationFailedError):
         return (
@@ -145,7 +163,7 @@ def _unreachable(settings: Mapping[str, Any], reason: Exception | None, timeout:
         )
     if isinstance(reason, ssl.SSLError):
         return f"no TLS with Kafka at {where}: {reason}; check kafka.security.cafile"
-    why = f": {reason}" if reason and str(reason) else ""
+    why = f": {reason}" if str(reason) else ""
     return (
         f"Kafka at {where} cannot be reached within {timeout:g} s{why}; start it with "
         "`watchkeeper broker`, or mend the address"

@@ -102,7 +102,7 @@ class AsyncPublisher:
 
     def bulk(self) -> Bulk:
         """Return a new bulk over this connection, for `add` and `finish`."""
-        return Bulk(self._connected(), self._namespace, self._kafka.bootstrap)
+        return Bulk(self._connected(), self._namespace, self._kafka.bootstrap, self._timeout)
 
     async def add(self, bulk: Bulk, records: list[Encoded]) -> None:
         """Hand records to a bulk; raises what went wrong with earlier ones."""
