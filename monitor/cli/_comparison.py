@@ -1,32 +1,18 @@
 """How a comparison looks in a terminal."""
 
-import os
-import sys
-
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from monitor.cli._terminal import is_unicode
 from monitor.files.comparison import Comparison, Feature
 from monitor.files.shape import bars, shape
 from monitor.stats.grid import NumericGrid
 
-#: Where no terminal says how wide it is: enough for every column.
-PIPE_WIDTH = 120
 #: Below so many characters the table leaves out what the sentences beneath it say.
 WIDE = 100
 _STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "green"}
 _BLOCKS, _ASCII = " ▁▂▃▄▅▆▇█", " .:-=+*#%"
-
-
-def terminal() -> Console:
-    """Return standard output as rich writes to it, in any encoding and of a sensible width."""
-    out = Console(highlight=False)
-    if not out.is_terminal and "COLUMNS" not in os.environ:
-        out.width = PIPE_WIDTH
-    if not _unicode(out) and hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="replace")
-    return out
 
 
 def show(comparison: Comparison, out: Console) -> None:
@@ -60,7 +46,7 @@ def _table(comparison: Comparison, out: Console) -> Table:
     for feature in comparison.features:
         cells = [Text(feature.name)]
         if wide:
-            to = "→" if _unicode(out) else "to"
+            to = "→" if is_unicode(out) else "to"
             rows = f"{feature.n_reference:,} {to} {feature.n_current:,}"
             cells += [Text(feature.grid.kind), Text(rows)]
         cells += [Text(_psi(feature)), Text(_p(feature.p_value))]
@@ -74,16 +60,12 @@ def _table(comparison: Comparison, out: Console) -> Table:
 def _drawn(feature: Feature, width: int, out: Console) -> tuple[Text, Text]:
     found = shape(feature.reference, feature.current, feature.grid, width)
     scale = float(max(found.reference.max(initial=0), found.current.max(initial=0)))
-    blocks = _BLOCKS if _unicode(out) else _ASCII
+    blocks = _BLOCKS if is_unicode(out) else _ASCII
     style = _STYLES[feature.severity] if feature.drifted else ""
     return (
         Text(bars(found.reference, scale, blocks), "dim"),
         Text(bars(found.current, scale, blocks), style),
     )
-
-
-def _unicode(out: Console) -> bool:
-    return out.encoding.lower().startswith("utf")
 
 
 def _psi(feature: Feature) -> str:

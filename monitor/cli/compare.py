@@ -43,7 +43,8 @@ def command(
         json.dump(to_json(found), sys.stdout, indent=2, allow_nan=False)
         click.echo()
     else:
-        from monitor.cli._comparison import show, terminal
+        from monitor.cli._comparison import show
+        from monitor.cli._terminal import terminal
 
         show(found, terminal())
     if not found.judged:

@@ -1,4 +1,4 @@
-"""Which columns of two tables can be compared, and why the others cannot."""
+"""Which columns of tables can be compared, and why the others cannot."""
 
 import re
 from collections.abc import Sequence
@@ -50,8 +50,7 @@ def common_columns(reference: Table, current: Table, exclude: Sequence[str] = ()
         reason = _excluded(name, exclude) or _unreadable(name, reference, current)
         kind = None
         if reason is None:
-            kind = _kind(reference, name)
-            reason = _reason(reference, name, kind)
+            kind, reason = kind_of(reference, name)
         if reason is not None:
             skipped.append(Skipped(name, reason))
         elif kind is not None:
@@ -62,6 +61,17 @@ def common_columns(reference: Table, current: Table, exclude: Sequence[str] = ()
         tuple(name for name in here if name not in there),
         tuple(name for name in there if name not in here),
     )
+
+
+def kind_of(table: Table, name: str) -> tuple[str | None, str | None]:
+    """Return a column's kind, and the reason why it isn't to be compared, None if it is.
+
+    Numeric is a column of numbers, also with a few words among them; categorical any other.
+    """
+    if name in table.unreadable:
+        return None, table.unreadable[name]
+    kind = _kind(table, name)
+    return kind, _reason(table, name, kind)
 
 
 def _names(table: Table) -> list[str]:

@@ -12,7 +12,7 @@ _BOM = b"\xef\xbb\xbf"
 
 
 def read_lines(data: bytes, path: str) -> Table:
-    """Read one JSON object a line; blank lines are passed over, absent keys are null.
+    """Read one JSON object a line, or an array of them; absent keys are null.
 
     Objects with an object `features` are events: the features become the columns. Raises
     DataError with the number of a line that is no object.
@@ -22,6 +22,8 @@ def read_lines(data: bytes, path: str) -> Table:
         rows = _decoder.decode_lines(data)
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise DataError(_fault(data, path)) from None
+    if len(rows) == 1 and isinstance(rows[0], list):
+        rows = rows[0]
     odd = next((row for row in rows if not isinstance(row, dict)), None)
     if odd is not None:
         raise DataError(

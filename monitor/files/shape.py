@@ -28,7 +28,7 @@ def shape(reference: Counts, current: Counts, grid: Grid, bars: int = 12) -> Sha
     """
     if isinstance(grid, NumericGrid):
         low, high = _span(reference, grid)
-        cuts = np.linspace(low, high, bars + 1)[1:-1]
+        cuts = np.linspace(low / 2, high / 2, bars + 1)[1:-1] * 2  # a range may exceed a float
         return Shape(_shares(reference, grid, cuts), _shares(current, grid, cuts))
     cells = closed_cells(current, reference, grid)
     return Shape(_first(cells.reference, bars), _first(cells.current, bars))

@@ -1,0 +1,85 @@
+"""Build baselines: what a model's data looks like when it is fine."""
+
+import os
+from pathlib import Path
+
+import click
+
+from monitor.errors import ConfigError, WatchkeeperError
+from monitor.files.reference import ROLES, learn
+from monitor.files.tables import ENDINGS, read_table
+from monitor.registry.config import load_config
+from monitor.registry.specs import ModelSpec
+
+
+@click.group()
+def command() -> None:
+    """Build baselines: what a model's data looks like when it is fine."""
+
+
+BUILD = f"""Learn the baseline of MODEL in CONFIG from FILE, one past prediction a row.
+
+FILE is a table ({", ".join(ENDINGS)}, each also with .gz). JSON lines may be prediction events
+as they are published, with `label` and `label_timestamp` added where they are known. Columns
+called {", ".join(ROLES)} have that role unless another is named; text times without an offset are
+taken as UTC.
+"""
+
+
+@command.command("build", help=BUILD)
+@click.argument("config")
+@click.argument("model")
+@click.argument("file")
+@click.option("--out", help="Where to write it.  [default: the model's baseline in CONFIG]")
+@click.option("--id", "name", help="What to call it.  [default: the name of the file written]")
+@click.option("--prediction", metavar="COLUMN", help="What the model said.")
+@click.option("--score", metavar="COLUMN", help="How sure it was.")
+@click.option("--label", metavar="COLUMN", help="What turned out to be true.")
+@click.option("--timestamp", metavar="COLUMN", help="When it was predicted.")
+@click.option("--label-timestamp", metavar="COLUMN", help="When the label was known.")
+def build(
+    config: str, model: str, file: str, out: str | None, name: str | None, **roles: str | None
+) -> int:
+    """Build a baseline, write it, and show what was learned."""
+    spec = _model(config, model)
+    path = _out(config, spec, out)
+    given = {role: column for role, column in roles.items() if column is not None}
+    learned = learn(read_table(file), spec, name or path.name.partition(".")[0], given)
+    _write(path, learned.baseline.to_json())
+    from monitor.cli._learned import show
+    from monitor.cli._terminal import terminal
+
+    show(learned, str(path), terminal())
+    return 0
+
+
+def _model(config: str, model: str) -> ModelSpec:
+    try:
+        text = Path(config).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{config}: not UTF-8 ({error.reason}); save it as UTF-8") from None
+    loaded = load_config(text, config)
+    spec = loaded.model(model)
+    if spec is None:
+        known = ", ".join(m.id for m in loaded.models)
+        raise ConfigError(f"{config}: no model {model!r}; it has {known}")
+    return spec
+
+
+def _out(config: str, spec: ModelSpec, out: str | None) -> Path:
+    if out is not None:
+        return Path(out)
+    if spec.baseline is None:
+        raise ConfigError(f"{config}: {spec.id} names no baseline; say where to write with --out")
+    return Path(config).parent / spec.baseline.path
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write the file whole or not at all: a worker may read it at any time."""
+    half = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        half.write_bytes(data)
+        half.replace(path)
+    except OSError as error:
+        half.unlink(missing_ok=True)
+        raise WatchkeeperError(f"{path}: {error.strerror}; name a writable file") from None

@@ -1,0 +1,151 @@
+"""A table of past predictions as the columns that a baseline is built from."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from monitor.baselines.baseline import Baseline
+from monitor.baselines.build import MAX_DELAY_MS, build_baseline
+from monitor.errors import DataError
+from monitor.files.judged import Skipped, kind_of
+from monitor.files.table import Table
+from monitor.files.times import epoch_ms
+from monitor.registry.specs import ModelSpec
+from monitor.stats.column import Values, listed
+
+#: The roles that a column beside the features can have, and its name where no other is given.
+ROLES = ("prediction", "score", "label", "timestamp", "label_timestamp")
+#: Names of a prediction event that are no features, should a flat table have them.
+_NAMES = ("prediction_id", "model_id", "model_version", "schema_version")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Learned:
+    """A baseline, the columns that it was not built from, and those that have a role."""
+
+    baseline: Baseline
+    skipped: tuple[Skipped, ...]
+    roles: Mapping[str, str]
+
+
+def learn(
+    table: Table, spec: ModelSpec, id: str, given: Mapping[str, str] | None = None
+) -> Learned:
+    """Build a model's baseline from a table of its predictions, one row each.
+
+    `given` names the columns of the roles; without a name a role is the column of its own name,
+    if there is one. Features are those that the model declares, or else all other columns but
+    ids and times. Of events only the model's own are taken. Raises DataError or BaselineError.
+    """
+    table = _of_model(table, spec.id)
+    roles = _roles(table, given or {}, spec)
+    features, skipped = _features(table, spec, set() if table.fields else set(roles.values()))
+    if not features and not {"prediction", "score"} & set(roles):
+        why = "; ".join(f"{s.column}: {s.reason}" for s in skipped)
+        raise DataError(f"{table.path}: no column to learn ({why or 'it has none'})")
+    categories = "categorical" if spec.task == "classification" else "numeric"
+    baseline = build_baseline(
+        id=id,
+        model_id=spec.id,
+        columns={name: table.as_kind(name, kind) for name, kind in features.items()},
+        kinds=features,
+        prediction=_typed(table, roles.get("prediction"), categories),
+        score=_typed(table, roles.get("score"), "numeric"),
+        labels=_typed(table, roles.get("label"), categories),
+        prediction_ms=_times(table, roles.get("timestamp")),
+        label_ms=_times(table, roles.get("label_timestamp")),
+        max_delay_ms=spec.labels.max_delay_ms if spec.labels else MAX_DELAY_MS,
+        task=spec.task,
+    )
+    return Learned(baseline, tuple(skipped), roles)
+
+
+def _of_model(table: Table, model_id: str) -> Table:
+    """Return a table of events without those of other models."""
+    owners = table.fields.get("model_id")
+    if owners is None:
+        return table
+    own = [i for i, owner in enumerate(listed(owners)) if owner == model_id]
+    if not own:
+        others = sorted({str(owner) for owner in listed(owners)})[:5]
+        raise DataError(
+            f"{table.path}: 0 of {table.rows} events are of model {model_id}; "
+            f"they are of {', '.join(others)}"
+        )
+
+    def taken(columns: Mapping[str, Values]) -> dict[str, Values]:
+        return {name: _taken(values, own) for name, values in columns.items()}
+
+    return replace(table, rows=len(own), columns=taken(table.columns), fields=taken(table.fields))
+
+
+def _taken(values: Values, rows: Sequence[int]) -> Values:
+    return values[np.array(rows)] if isinstance(values, np.ndarray) else [values[i] for i in rows]
+
+
+def _roles(table: Table, given: Mapping[str, str], spec: ModelSpec) -> dict[str, str]:
+    """Return the column of each role that is filled."""
+    there = table.fields or table.columns
+    for role, name in given.items():
+        if name not in there:
+            raise DataError(
+                f"{table.path}: no column {name!r} for --{role.replace('_', '-')}; "
+                f"it has {', '.join(there)}"
+            )
+    found = {
+        role: given.get(role, role)
+        for role in ROLES
+        if role in given or (role in there and (table.fields or role not in spec.features))
+    }
+    if "label_timestamp" in found and "label" not in found:
+        if "label_timestamp" in given:
+            raise DataError(f"{table.path}: times of labels without labels; name them with --label")
+        del found["label_timestamp"]
+    return found
+
+
+def _features(
+    table: Table, spec: ModelSpec, taken: set[str]
+) -> tuple[dict[str, str], list[Skipped]]:
+    """Return the features with their kinds, and what was left out."""
+    drift = spec.data_drift
+    if spec.features:
+        wanted = {n: k for n, k in spec.features.items() if drift is None or drift.judges(n)}
+        missing = [name for name in wanted if name not in table.columns]
+        if missing:
+            raise DataError(
+                f"{table.path}: no column for the declared features {', '.join(missing)}; "
+                f"it has {', '.join(table.columns)}"
+            )
+        return dict(wanted), []
+    features: dict[str, str] = {}
+    skipped: list[Skipped] = []
+    for name in (*table.columns, *table.unreadable):
+        if name in taken:
+            continue
+        kind, reason = kind_of(table, name)
+        if not table.fields and name in _NAMES:
+            reason = "names the event"
+        elif drift is not None and not drift.judges(name):
+            reason = "excluded in the configuration"
+        if reason is not None:
+            skipped.append(Skipped(name, reason))
+        elif kind is not None:
+            features[name] = kind
+    return features, skipped
+
+
+def _column(table: Table, name: str) -> Values:
+    return table.fields[name] if table.fields else table.columns[name]
+
+
+def _typed(table: Table, name: str | None, kind: str) -> Values | None:
+    if name is None:
+        return None
+    return table.fields[name] if table.fields else table.as_kind(name, kind)
+
+
+def _times(table: Table, name: str | None) -> Any:
+    return None if name is None else epoch_ms(_column(table, name), name)

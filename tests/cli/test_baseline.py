@@ -1,0 +1,112 @@
+"""`watchkeeper baseline build`: a file that workers can judge by, and what it has learned."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from monitor.baselines.baseline import Baseline
+from monitor.cli.main import run
+
+CONFIG = """
+models:
+  - id: delays
+    baseline: {type: reference, path: delays.json}
+    signals: {data_drift: {window: {size: 1h}}}
+    labels: {max_delay: 8h}
+  - id: bare
+    signals: {data_drift: {window: {size: 1h}}}
+"""
+MAY = datetime(2013, 5, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "models.yaml").write_text(CONFIG)
+    events, rows = [], ["dep,carrier,late,landed,said\n"]
+    for i in range(200):
+        made, carrier, late = MAY + timedelta(minutes=i), "AU"[i % 2] + "A", i % 3 == 0
+        event = {
+            "prediction_id": f"p{i}",
+            "model_id": "delays",
+            "model_version": "1",
+            "timestamp": made.isoformat(),
+            "features": {"distance": float(i % 50), "carrier": carrier},
+            "prediction": i % 4 == 0,
+            "score": i / 200,
+        }
+        if i % 10:
+            landed = (made + timedelta(hours=2)).isoformat()
+            event |= {"label": late, "label_timestamp": landed}
+        events.append(json.dumps(event))
+        rows.append(f"{i % 50},{carrier},{late},{made:%Y-%m-%d %H:%M},{i % 4 == 0}\n")
+    (tmp_path / "events.jsonl").write_text("\n".join(events))
+    (tmp_path / "flat.csv").write_text("".join(rows))
+    return tmp_path
+
+
+def build(folder: Path, *arguments: str) -> int:
+    return run(["baseline", "build", str(folder / "models.yaml"), *arguments])
+
+
+def test_events_become_the_baseline_that_the_configuration_names(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert build(folder, "delays", str(folder / "events.jsonl")) == 0
+    baseline = Baseline.from_json((folder / "delays.json").read_bytes())
+    assert (baseline.id, baseline.model_id, baseline.rows) == ("delays", "delays", 200)
+    assert dict(baseline.features) == {"distance": "numeric", "carrier": "categorical"}
+    assert baseline.outcomes is not None
+    assert baseline.outcomes.total.sum() == 180
+    assert baseline.outcomes.cumulative(2 * 3_600_000 - 1).sum() == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "distance" in told and "prediction" in told and "score" in told  # noqa: PT018
+    assert "Labels in time: 180 of 200 predictions (90.0%), 2 classes, accuracy" in told
+    assert "delays, 200 rows from 2013-05-01T00:00:00Z to 2013-05-01T03:19:00Z" in told
+    assert baseline.fingerprint in told
+    assert [p.name for p in folder.iterdir() if p.name.startswith(".")] == [], "nothing half"
+
+
+def test_columns_of_a_flat_table_are_mapped_by_options(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--prediction", "said", "--label", "late", "--timestamp", "landed"]
+    out = str(folder / "flat.json")
+    assert build(folder, "bare", str(folder / "flat.csv"), "--out", out, "--id", "may", *flags) == 0
+    baseline = Baseline.from_json(Path(out).read_bytes())
+    assert (baseline.id, baseline.start_ms) == ("may", int(MAY.timestamp() * 1000))
+    assert list(baseline.features) == ["dep", "carrier"]
+    assert "label ages unknown" in " ".join(capsys.readouterr().out.split())
+
+
+def test_without_labels_it_says_what_cannot_be_judged(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = str(folder / "flat.json")
+    assert build(folder, "bare", str(folder / "flat.csv"), "--out", out) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "Performance cannot be judged with it: no column of prediction or label" in told
+    assert "Left out (holds times): landed" in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("nope", "flat.csv"), "no model 'nope'; it has delays, bare"),
+        (("bare", "flat.csv"), "bare names no baseline; say where to write with --out"),
+        (("delays", "gone.csv"), "gone.csv: No such file"),
+        (("delays", "flat.csv", "--score", "zz"), "no column 'zz' for --score"),
+        (("delays", "flat.csv", "--out", "/nope/b.json"), "/nope/b.json: No such file"),
+    ],
+)
+def test_errors_are_one_line_and_exit_code_2(
+    folder: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], message: str
+) -> None:
+    model, file, *rest = arguments
+    assert build(folder, model, str(folder / file), *rest) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert message in told.err
+    assert told.err.count("\n") == 1
+    assert not (folder / "delays.json").exists()

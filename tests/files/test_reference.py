@@ -1,0 +1,116 @@
+"""A table of past predictions becomes a baseline: roles, declared features, one model's events."""
+
+import numpy as np
+import pytest
+
+from monitor.errors import BaselineError, DataError
+from monitor.files.reference import learn
+from monitor.files.table import Table
+from monitor.registry.specs import DataDriftSpec, LabelsSpec, ModelSpec
+
+HOUR = 3_600_000
+MAY = 1367366400000
+SPEC = ModelSpec(id="delays", data_drift=DataDriftSpec(), labels=LabelsSpec(max_delay_ms=8 * HOUR))
+RNG = np.random.default_rng(3)
+FLAT = Table(
+    "t.csv",
+    100,
+    {
+        "distance": RNG.normal(size=100),
+        "carrier": RNG.choice(["AA", "UA"], 100).tolist(),
+        "prediction": RNG.choice([0, 1], 100),
+        "score": RNG.random(100),
+        "label": RNG.choice([0, 1], 100),
+        "timestamp": [MAY + i for i in range(100)],
+        "label_timestamp": [MAY + i + HOUR for i in range(100)],
+        "prediction_id": [f"p{i}" for i in range(100)],
+        "note": [f"free text {i}" for i in range(100)],
+    },
+)
+
+
+def test_columns_with_the_name_of_a_role_have_it() -> None:
+    learned = learn(FLAT, SPEC, "may")
+    baseline = learned.baseline
+    assert dict(baseline.features) == {"distance": "numeric", "carrier": "categorical"}
+    assert baseline.layout.subjects[-2:] == ("prediction", "score")
+    assert (baseline.start_ms, baseline.end_ms) == (MAY, MAY + 99)
+    assert baseline.outcomes is not None
+    assert baseline.outcomes.ages_known
+    assert baseline.outcomes.cumulative(HOUR).sum() == 100
+    assert {s.column: s.reason.partition(":")[0] for s in learned.skipped} == {
+        "prediction_id": "names the event",
+        "note": "an id or free text",
+    }
+
+
+def test_other_columns_can_be_given_a_role() -> None:
+    learned = learn(FLAT, SPEC, "may", {"prediction": "carrier", "label": "carrier"})
+    assert learned.baseline.outcomes is not None
+    assert learned.baseline.outcomes.classes == ("AA", "UA", "__other__")
+    assert "carrier" not in learned.baseline.features
+    assert learned.baseline.features["prediction"] == "numeric"
+
+
+def test_declared_features_are_all_that_is_learned_and_keep_their_kind() -> None:
+    spec = ModelSpec(id="delays", features={"score": "categorical", "distance": "numeric"})
+    baseline = learn(FLAT, spec, "may").baseline
+    assert dict(baseline.features) == {"score": "categorical", "distance": "numeric"}
+    assert "score" not in baseline.layout
+
+
+def test_excluded_features_are_left_out() -> None:
+    spec = ModelSpec(id="delays", data_drift=DataDriftSpec(exclude=("dist*",)))
+    learned = learn(FLAT, spec, "may")
+    assert dict(learned.baseline.features) == {"carrier": "categorical"}
+    assert ("distance", "excluded in the configuration") in [
+        (s.column, s.reason) for s in learned.skipped
+    ]
+
+
+def test_of_events_only_the_models_own_are_taken() -> None:
+    events = Table(
+        "e.jsonl",
+        4,
+        {"x": [1.0, 2.0, 3.0, 4.0], "c": np.array([1, 2, 3, 4])},
+        fields={
+            "model_id": ["delays", "other", "delays", "delays"],
+            "prediction": [True, False, True, False],
+            "timestamp": ["2013-05-01T00:00:00Z"] * 4,
+        },
+    )
+    baseline = learn(events, SPEC, "may").baseline
+    assert baseline.rows == 3
+    assert baseline.counts("prediction")[:2].tolist() == [2, 1]
+    assert baseline.start_ms == MAY
+    with pytest.raises(
+        DataError, match="0 of 4 events are of model zzz; they are of delays, other"
+    ):
+        learn(events, ModelSpec(id="zzz"), "may")
+
+
+@pytest.mark.parametrize(
+    ("spec", "given", "message"),
+    [
+        (SPEC, {"score": "nope"}, "no column 'nope' for --score; it has distance"),
+        (ModelSpec(id="m", features={"y": "numeric"}), {}, "no column for the declared features y"),
+        (SPEC, {"timestamp": "score"}, "score .* in row 1 is no time"),
+        (SPEC, {"label": "carrier"}, "no class in common"),
+    ],
+)
+def test_what_does_not_fit_is_named(spec: ModelSpec, given: dict[str, str], message: str) -> None:
+    with pytest.raises((DataError, BaselineError), match=message):
+        learn(FLAT, spec, "may", given)
+
+
+def test_times_of_labels_without_labels() -> None:
+    columns = {n: v for n, v in FLAT.columns.items() if n != "label"}
+    table = Table("t.csv", 100, columns)
+    assert learn(table, SPEC, "may").baseline.outcomes is None
+    with pytest.raises(DataError, match="times of labels without labels"):
+        learn(table, SPEC, "may", {"label_timestamp": "label_timestamp"})
+
+
+def test_a_table_of_nothing_to_learn_is_refused() -> None:
+    with pytest.raises(DataError, match=r"no column to learn .*prediction_id: names the event"):
+        learn(Table("t.csv", 1, {"prediction_id": ["1"]}), SPEC, "may")
