@@ -103,5 +103,6 @@ def _told(measure: Measure, limit: float | None, grid: Grid) -> str:
     text = f"{measure.label} {against(measure.value, limit)} ({rows})."
     if not measure.top_bins:
         return f"{text} No share has changed."
-    top = measure.top_bins[0]
+    # An emptied bin weighs most in PSI, a filled one says more to a person.
+    top = max(measure.top_bins, key=lambda b: abs(b.current - b.reference))
     return f"{text} {share_of(grid, top.bin)} {moved(top.reference, top.current)}."

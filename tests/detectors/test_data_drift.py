@@ -105,6 +105,17 @@ def test_the_message_tells_number_limit_rows_chance_and_what_changed() -> None:
     assert (found.top_bins[0].reference, found.top_bins[0].current) == (0.1, 0.62)
 
 
+def test_the_bin_that_is_told_is_the_one_of_the_top_ones_whose_share_moved_most() -> None:
+    then = np.arange(1000.0)
+    now = np.concatenate([np.arange(100.0, 900.0), np.full(200, 950.0)])
+    found = judged({"x": now}, {"x": then})["x"]
+    assert [b.bin for b in found.top_bins] == ["below 99.5", "above 899.5"]
+    assert found.message.endswith("Share below 99.5 fell from 10 % to 0 %.")
+    found = judged({"x": np.append(now, [950.0] * 5)}, {"x": then})["x"]
+    assert found.top_bins[0].bin == "below 99.5"
+    assert found.message.endswith("Share above 899.5 rose from 10 % to 20 %.")
+
+
 def test_a_category_is_told_by_its_name() -> None:
     then = ["EV"] * 100 + ["petrol"] * 900
     found = judged({"fuel": ["EV"] * 600 + ["petrol"] * 400}, {"fuel": then})["fuel"]
