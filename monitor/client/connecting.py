@@ -12,7 +12,10 @@ from aiokafka.conn import create_conn
 from aiokafka.errors import (
     AuthenticationFailedError,
     KafkaError,
+    KafkaTimeoutError,
+    SaslAuthenticationFailed,
     TopicAuthorizationFailedError,
+    UnsupportedSaslMechanismError,
 )
 
 from monitor.errors import BrokerError, BrokerUnreachable, TopicMissing
@@ -23,6 +26,7 @@ _RETRY_S = 0.3
 _PROBE_S = 2.0
 #: A topic that was created a moment ago may not be in the first answer.
 _LOOKS = 5
+_LOGIN = (AuthenticationFailedError, SaslAuthenticationFailed, UnsupportedSaslMechanismError)
 
 # What it logs we raise, once and with the remedy; where logging is set up, it is logged as well.
 logging.getLogger("aiokafka").addHandler(logging.NullHandler())
@@ -32,6 +36,7 @@ async def connect(settings: Mapping[str, Any], timeout: float) -> AIOKafkaProduc
     """Return a started idempotent producer; BrokerUnreachable after `timeout` seconds."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout
+    told: Exception | None = None
     while True:
         # aiokafka only logs why it cannot connect, so we see for ourselves first.
         reason = await _obstacle(settings, deadline - loop.time())
@@ -40,9 +45,10 @@ async def connect(settings: Mapping[str, Any], timeout: float) -> AIOKafkaProduc
                 return await _started(settings, timeout, deadline)
             except (KafkaError, OSError, TimeoutError) as error:
                 reason = error
-        refused = isinstance(reason, (AuthenticationFailedError, ssl.SSLError))
+        told = reason if str(reason) or told is None else told
+        refused = isinstance(reason, (*_LOGIN, ssl.SSLError))
         if refused or loop.time() + _RETRY_S >= deadline:
-            raise BrokerUnreachable(_unreachable(settings, reason, timeout))
+            raise BrokerUnreachable(_unreachable(settings, told, timeout))
         await asyncio.sleep(_RETRY_S)
 
 
@@ -112,11 +118,8 @@ async def undelivered(
     """Return the error to raise for an event that was not acknowledged."""
     if isinstance(error, TopicAuthorizationFailedError):
         return forbidden(topic)
-    if (
-        isinstance(error, KafkaError)
-        and not isinstance(error, TimeoutError)
-        and not error.retriable
-    ):
+    late = isinstance(error, (TimeoutError, KafkaTimeoutError))
+    if isinstance(error, KafkaError) and not late and not error.retriable:
         return BrokerError(f"Kafka at {bootstrap} refused a record of {topic}: {error!r:.200}")
     try:
         await known_topic(producer, topic, bootstrap)
@@ -156,7 +159,7 @@ async def _obstacle(settings: Mapping[str, Any], patience: float) -> Exception |
 
 def _unreachable(settings: Mapping[str, Any], reason: Exception, timeout: float) -> str:
     where = ",".join(settings["bootstrap_servers"])
-    if isinstance(reason, AuthenticationFailedError):
+    if isinstance(reason, _LOGIN):
         return (
             f"Kafka at {where} refused the login of {settings.get('sasl_plain_username')!r}: "
             f"{reason}; check kafka.security and the password's environment variable"
@@ -164,6 +167,8 @@ def _unreachable(settings: Mapping[str, Any], reason: Exception, timeout: float)
     if isinstance(reason, ssl.SSLError):
         return f"no TLS with Kafka at {where}: {reason}; check kafka.security.cafile"
     why = f": {reason}" if str(reason) else ""
+    if not isinstance(reason, OSError):
+        why += f" (does that port speak {settings['security_protocol']}?)"
     return (
         f"Kafka at {where} cannot be reached within {timeout:g} s{why}; start it with "
         "`watchkeeper broker`, or mend the address"
