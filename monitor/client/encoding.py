@@ -71,7 +71,10 @@ def encode(kind: Kind, event: Mapping[str, Any] | Event, now_ms: int) -> Encoded
         if b"null" in value:
             _check_finite(fields)
         decoded = _DECODERS[kind].decode(value)
-        _check_limits(kind, decoded, value)
+        if len(value) > MAX_EVENT_BYTES:
+            raise InvalidEvent(
+                f"{len(value)} bytes; at most {MAX_EVENT_BYTES}: send fewer features"
+            )
     except InvalidEvent as error:
         raise InvalidEvent(f"{_named(kind, given)}: {error}") from None
     except (msgspec.ValidationError, TypeError, ValueError, OverflowError, RecursionError) as error:
@@ -198,18 +201,6 @@ def _infinite(value: object) -> bool:
     return isinstance(value, float) and not math.isfinite(value)
 
 
-def _check_limits(kind: Kind, decoded: Event, value: bytes) -> None:
-    if len(value) > MAX_EVENT_BYTES:
-        raise InvalidEvent(f"{len(value)} bytes; at most {MAX_EVENT_BYTES}: send fewer features")
-    if isinstance(decoded, Prediction):
-        for name in decoded.features:
-            if not 1 <= len(name) <= MAX_FEATURE_NAME:
-                raise InvalidEvent(
-                    f"feature {name[:40]!r} has a name of {len(name)} characters; "
-                    f"1 to {MAX_FEATURE_NAME} are possible"
-                )
-
-
 def _named(kind: Kind, given: Mapping[str, Any]) -> str:
     name = f"{kind} {given.get('prediction_id', 'without prediction_id')!s:.140}"
     return f"{name} of model {given['model_id']!s:.140}" if "model_id" in given else name
@@ -224,8 +215,15 @@ def _blame(given: Mapping[str, Any], error: Exception) -> str:
                 if trouble := _trouble(name, value):
                     return f"{group}: {trouble}"
     features = given.get("features")
-    if isinstance(features, Mapping) and len(features) > MAX_FEATURES:
-        return f"{len(features)} features; at most {MAX_FEATURES} are possible"
+    if isinstance(features, Mapping):
+        if len(features) > MAX_FEATURES:
+            return f"{len(features)} features; at most {MAX_FEATURES} are possible"
+        for name in features:
+            if not 1 <= len(name) <= MAX_FEATURE_NAME:
+                return (
+                    f"feature {name[:40]!r} has a name of {len(name)} characters; "
+                    f"1 to {MAX_FEATURE_NAME} are possible"
+                )
     for name, value in given.items():
         scalar = not isinstance(value, Mapping) and name not in _TIMES
         if scalar and (trouble := _trouble(name, value)):

@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 
 from monitor.events.limits import (
     ID_PATTERN,
+    MAX_FEATURE_NAME,
     MAX_FEATURES,
     RFC3339_PATTERN,
     SCHEMA_MAJOR,
@@ -27,7 +28,8 @@ SchemaVersion = Annotated[
 ]
 Outcome = str | int | float | bool
 FeatureValue = float | int | str | bool | None
-Features = Annotated[dict[str, FeatureValue], Meta(max_length=MAX_FEATURES)]
+FeatureName = Annotated[str, Meta(min_length=1, max_length=MAX_FEATURE_NAME)]
+Features = Annotated[dict[FeatureName, FeatureValue], Meta(max_length=MAX_FEATURES)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 
 Severity = Literal["low", "medium", "high", "critical"]
