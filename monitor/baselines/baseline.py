@@ -95,7 +95,7 @@ class Baseline:
         """Read what `to_json` wrote; raises BaselineError if it is something else, or altered."""
         try:
             file = json.loads(data)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise BaselineError(
                 f"not a baseline: {error}; build one with `watchkeeper baseline build`"
             ) from None
@@ -107,9 +107,14 @@ class Baseline:
                 "rebuild it with `watchkeeper baseline build`"
             )
         baseline = cls._from_file(file)
-        if file.get("fingerprint") != baseline.fingerprint:
+        # Of the file as it is, too: reading may round what it should refuse, as 1.5 rows.
+        try:
+            written = fingerprint({part: file[part] for part in baseline._judging()})
+        except ValueError as error:
+            raise BaselineError(f"not a baseline: {error}; rebuild it") from None
+        if not file.get("fingerprint") == baseline.fingerprint == written:
             raise BaselineError(
-                f"the baseline's fingerprint is {baseline.fingerprint} and the file says "
+                f"the baseline's fingerprint is {written} and the file says "
                 f"{file.get('fingerprint')}: it was altered after it was built; rebuild it"
             )
         return baseline

@@ -6,8 +6,9 @@ uniform PSI (Huwyler, practice 8) comes out exactly from the same counts.
 """
 
 import math
+import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Self, TypeVar
 
 import numpy as np
@@ -42,10 +43,17 @@ class NumericGrid:
     edges: Floats
     uniform: Indexes
     coarse: Indexes
+    _cuts: Floats = field(init=False, repr=False)
 
     NULL = -3
     NONFINITE = -2
     TYPE_ERROR = -1
+
+    def __post_init__(self) -> None:
+        """Put what is finite between its bounds, so that one search finds all slots."""
+        least, greatest = -sys.float_info.max, math.inf
+        cuts = np.concatenate(([least], self.edges, [greatest, math.nan]))
+        object.__setattr__(self, "_cuts", cuts)
 
     @classmethod
     def of(cls, edges: Any, uniform: Any, coarse: Any) -> Self:
@@ -93,15 +101,12 @@ class NumericGrid:
 
     def counts(self, values: Floats, type_errors: int = 0) -> Counts:
         """Count float64[n], NaN meaning null, into int64[width]; `type_errors` are beside the n."""
-        ordered = np.sort(values)
-        low = int(np.searchsorted(ordered, -np.inf, "right"))
-        high = int(np.searchsorted(ordered, np.inf, "left"))
-        null = int(np.searchsorted(ordered, np.nan, "left"))
+        # NaN sorts last, behind infinity.
+        below = np.sort(values).searchsorted(self._cuts, "left")
         result = np.empty(self.width, dtype=np.int64)
-        cuts = np.searchsorted(ordered, self.edges, "left")
-        result[: self.bins] = np.diff(cuts, prepend=low, append=high)
-        result[self.NULL] = values.size - null
-        result[self.NONFINITE] = low + null - high
+        np.subtract(below[1:-1], below[:-2], out=result[: self.bins])
+        result[self.NULL] = values.size - below[-1]
+        result[self.NONFINITE] = below[0] + below[-1] - below[-2]
         result[self.TYPE_ERROR] = type_errors
         return result
 
