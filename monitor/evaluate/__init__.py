@@ -1,1 +1,1 @@
-"""Evaluate, where the model is: panes are merged over partitions, windows close, detectors judge."""
+"""Evaluate, where the model is: panes merge over partitions, windows close, detectors judge."""

@@ -5,22 +5,27 @@ so that the absence of a drift event is never mistaken for health.
 """
 
 from collections.abc import Iterator, Mapping
+from typing import cast
 
 import msgspec
 
 from monitor.detectors.finding import Finding
 from monitor.evaluate.judged import Judged
-from monitor.events.cloudevents import DRIFT_DETECTED, WINDOW_JUDGED, cloud_event, event_key, rfc3339
-from monitor.events.types import FindingData, Result, Span, TopBin, WindowData
+from monitor.events.cloudevents import (
+    DRIFT_DETECTED,
+    WINDOW_JUDGED,
+    cloud_event,
+    event_key,
+    rfc3339,
+)
+from monitor.events.types import FindingData, Result, Severity, Span, TopBin, WindowData
 from monitor.observe.model import Monitored
 from monitor.panes.flush import Output
 
 SEVERE = ("medium", "high", "critical")
 
 
-def events(
-    judged: Judged, model: Monitored, offsets: Mapping[str, list[int]]
-) -> Iterator[Output]:
+def events(judged: Judged, model: Monitored, offsets: Mapping[str, list[int]]) -> Iterator[Output]:
     """The events of one judgement: a summary of the window, and each finding of medium or more."""
     yield _window(judged, model, offsets)
     for finding in judged.findings:
@@ -56,7 +61,7 @@ def _drift(
         n_current=finding.n_current,
         window=Span(rfc3339(judged.start_ms), rfc3339(judged.end_ms)),
         verdict=finding.verdict,
-        severity=finding.verdict,
+        severity=cast(Severity, finding.verdict),
         revision=judged.revision,
         event_key=key,
         baseline_id=model.baseline.id if model.baseline else None,

@@ -1,4 +1,4 @@
-"""Evaluate, one partition of `panes`: a plain object that snapshots go into and verdicts come out of."""
+"""Evaluate, one partition of `panes`: a plain object; snapshots go in, verdicts come out."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,8 +11,9 @@ from monitor.evaluate.judged import Judged
 from monitor.evaluate.outcomes import OutcomeWindows
 from monitor.evaluate.store import PaneStore
 from monitor.observe.model import Monitored
+from monitor.panes.codec import FORMAT
 from monitor.panes.flush import Flush, Record
-from monitor.panes.messages import FORMAT, InputPane, OutcomePane, Progress, decode
+from monitor.panes.messages import InputPane, OutcomePane, Progress, decode
 
 _ROW = msgspec.msgpack.Encoder().encode
 
@@ -199,5 +200,3 @@ class EvaluatePartition:
             windows = self._of(model.model_id)
             if windows:
                 windows.restore(model)
-
-

@@ -1,4 +1,4 @@
-"""Snapshots of panes by source partition: replaced, then summed, so that a repeated one is harmless."""
+"""Snapshots of panes by source partition: replaced, then summed, so repeats are harmless."""
 
 from collections.abc import Iterator
 

@@ -140,7 +140,7 @@ class Decoder:
         self._review = msgspec.json.Decoder(ReviewRow)
 
     def predictions(self, records: Sequence[Record]) -> list[Any]:
-        """Decode each record to a row, an EndOfStream, a `(row, mistyped features)` or a Rejected."""
+        """Decode each to a row, a `(row, mistyped features)`, an EndOfStream or a Rejected."""
         return self._all(records, self._prediction.decode, self._slow_prediction)
 
     def labels(self, records: Sequence[Record]) -> list[Any]:
@@ -191,7 +191,9 @@ class Decoder:
             raise _explain(refusal, model_id)
         if len(features) > MAX_FEATURES:
             raise Rejected(
-                "limit_features", f"{len(features)} features, limit {MAX_FEATURES}", model_id=model_id
+                "limit_features",
+                f"{len(features)} features, limit {MAX_FEATURES}",
+                model_id=model_id,
             )
         decoded, mistyped = self.features[model_id].lenient(features)
         try:
@@ -199,7 +201,7 @@ class Decoder:
             row = msgspec.convert({**raw, "features": {}}, self._struct[model_id])
         except msgspec.ValidationError as error:
             raise _explain(error, model_id) from None
-        row.features = decoded
+        row.features = decoded  # type: ignore[attr-defined]
         return (row, mistyped) if mistyped else row
 
     def _end_of_stream(self, value: bytes) -> EndOfStream:

@@ -13,12 +13,11 @@ from monitor.events.limits import LEAST_PLAUSIBLE_MS
 from monitor.observe.accounting import Accounting
 from monitor.observe.fold import PaneKey
 from monitor.observe.memory import Seen
-from monitor.observe.outcomes import Label
+from monitor.observe.outcomes import Label, class_name
 from monitor.observe.rejection import Rejected
 from monitor.observe.state import ModelState
 from monitor.observe.watermark import Watermarks
 from monitor.panes.flush import Record
-from monitor.stats.grid import canonical
 
 Times = npt.NDArray[np.int64]
 Reject = Callable[[str, Record, Rejected], None]
@@ -36,7 +35,7 @@ def event_ms(timestamp: int | datetime) -> int:
     >>> event_ms(datetime(2013, 5, 1, tzinfo=UTC))
     1367366400000
     """
-    return timestamp if timestamp.__class__ is int else (timestamp - _EPOCH) // _MS  # type: ignore
+    return timestamp if timestamp.__class__ is int else (timestamp - _EPOCH) // _MS  # type: ignore[operator]
 
 
 class Intake:
@@ -59,8 +58,9 @@ class Intake:
         pane = state.pane_ms
         late = times - times % pane + pane + state.lateness_ms <= found
         if late.any():
-            for i in np.flatnonzero(late):
-                why = f"event time {int(times[i])} is {int(found[i] - times[i])} ms behind the watermark"
+            for i in np.flatnonzero(late).tolist():
+                behind = int(found[i] - times[i])
+                why = f"event time {int(times[i])} is {behind} ms behind the watermark"
                 rejected = Rejected("late", why, outcome="late", model_id=state.id)
                 self.reject("predictions", records[kept[i]], rejected)
             kept = [k for k, bad in zip(kept, late, strict=True) if not bad]
@@ -98,7 +98,9 @@ class Intake:
                 self._repeated("predictions", state, record, row.prediction_id, seen.crc == crc)
                 continue
             new.append(k)
-            name = row.prediction if row.prediction.__class__ is str else canonical(row.prediction)
+            name = row.prediction
+            if name.__class__ is not str:
+                name = class_name(name)
             version = row.model_version
             memory.remember(row.prediction_id, Seen(time_ms, version, name, crc))
             if state.joins:
@@ -134,7 +136,7 @@ class Intake:
             key, memory = row.prediction_id, state.memory
             seen = memory.seen.get(key)
             chain = seen.chain if seen else memory.waiting.get(key, ())
-            name = row.label if row.label.__class__ is str else canonical(row.label)
+            name = class_name(row.label)
             if any(x.timestamp == time_ms and x.label == name for x in chain):
                 self.accounting.add("labels", "duplicate")
             elif len(chain) >= LABELS_LIMIT:

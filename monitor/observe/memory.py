@@ -163,5 +163,5 @@ class Memory:
             for hour in [h for h in hours if h + HOUR_MS <= before_ms]:
                 dropped = True
                 for key in hours.pop(hour):
-                    entries.pop(key, None)  # type: ignore[attr-defined]
+                    entries.pop(key, None)
         return dropped

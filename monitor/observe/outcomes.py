@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from monitor.panes.codec import Counts
+from monitor.stats.grid import canonical
 
 
 class Label(NamedTuple):
@@ -49,6 +50,15 @@ def changes(
             yield bucket, held, -1
         yield bucket, label, 1
         held = label
+
+
+def class_name(value: object) -> str:
+    """The name under which a prediction or label is counted: `1`, `1.0` and `"1"` are one class.
+
+    >>> class_name(1.0), class_name("yes")
+    ('1', 'yes')
+    """
+    return value if isinstance(value, str) else canonical(value) or ""
 
 
 class Classes:

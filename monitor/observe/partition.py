@@ -16,16 +16,9 @@ from monitor.observe.model import Monitored
 from monitor.observe.rejection import Rejected, dead_letter
 from monitor.observe.state import ModelState
 from monitor.observe.watermark import Watermarks
+from monitor.panes.codec import FORMAT
 from monitor.panes.flush import Flush, Output, Record
-from monitor.panes.messages import (
-    FORMAT,
-    UNHEARD,
-    InputPane,
-    OutcomePane,
-    Progress,
-    decode,
-    encode,
-)
+from monitor.panes.messages import UNHEARD, InputPane, OutcomePane, Progress, decode, encode
 
 INPUTS = ("predictions", "labels", "reviews")
 #: Rows that may wait to be binned; more are binned at once, so that memory stays bounded.
@@ -157,7 +150,7 @@ class ObservePartition:
         return closed
 
     def drain(self, offsets: Mapping[str, int], heartbeat: bool, idle: tuple[str, ...]) -> Flush:
-        """Everything that has changed: rows, log, dead letters, and panes if a boundary was crossed."""
+        """All that has changed: rows, log, dead letters, and panes if a boundary was crossed."""
         flush = Flush()
         for state in self.states.values():
             self._bin(state)
@@ -207,8 +200,8 @@ class ObservePartition:
             self.accounting.add("labels", "waiting", -len(chain))
             for label in chain:
                 self._reject("labels", *orphan(state, key, label))
-        for key in self._relabelled[state.id]:
-            message = state.outcome_snapshot(key)
+        for pane in self._relabelled[state.id]:
+            message = state.outcome_snapshot(pane)
             self._keep(_outcome_row(message), encode(message), flush)
         self._unsent[state.id] |= self._relabelled[state.id]
         self._relabelled[state.id] = set()
@@ -216,8 +209,8 @@ class ObservePartition:
     def _tell(self, flush: Flush, offsets: Mapping[str, int], idle: tuple[str, ...]) -> None:
         """Revised outcome panes, then how far time has come, to every partition of `panes`."""
         for state in self.states.values():
-            for key in sorted(self._unsent[state.id] & state.outcomes.keys()):
-                message = encode(state.outcome_snapshot(key))
+            for pane in sorted(self._unsent[state.id] & state.outcomes.keys()):
+                message = encode(state.outcome_snapshot(pane))
                 flush.outputs.append(Output("panes", state.id.encode(), message))
             self._unsent[state.id] = set()
         progress = Progress(
@@ -293,9 +286,8 @@ class ObservePartition:
 
 
 def _input_row(message: InputPane) -> bytes:
-    return _ROW(
-        ["input", message.model_id, message.version, message.start_ms, message.block, message.fingerprint]
-    )  # fmt: skip
+    pane = [message.model_id, message.version, message.start_ms]
+    return _ROW(["input", *pane, message.block, message.fingerprint])
 
 
 def _outcome_row(message: OutcomePane) -> bytes:

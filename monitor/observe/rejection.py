@@ -12,7 +12,9 @@ from monitor.panes.flush import Record
 class Rejected(Exception):
     """One event that is not counted: `outcome` is dead, late or quarantined."""
 
-    def __init__(self, reason: str, detail: str, outcome: str = "dead", model_id: str | None = None):
+    def __init__(
+        self, reason: str, detail: str, outcome: str = "dead", model_id: str | None = None
+    ):
         super().__init__(reason, detail)
         self.reason = reason
         self.detail = detail

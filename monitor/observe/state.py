@@ -104,4 +104,3 @@ class ModelState:
         for key, seen in self.memory.seen.items():
             self.outcome(self.pane_key(seen.version, seen.time_ms)).predictions += 1
             self.relabel(key, ())
-

@@ -6,16 +6,23 @@ from typing import Protocol
 
 
 class Record(Protocol):
-    """What a stage needs of a Kafka record; `timestamp` is the broker's append time in ms."""
+    """What a stage needs of a Kafka record."""
 
     @property
-    def offset(self) -> int: ...
+    def offset(self) -> int:
+        """Its place in its partition."""
+
     @property
-    def timestamp(self) -> int: ...
+    def timestamp(self) -> int:
+        """The broker's append time in ms."""
+
     @property
-    def key(self) -> bytes | None: ...
+    def key(self) -> bytes | None:
+        """What decided its partition."""
+
     @property
-    def value(self) -> bytes | None: ...
+    def value(self) -> bytes | None:
+        """The event itself, None for a tombstone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ TOPICS = {
     "rollback": "rollbacks",
 }
 _RANK = {"medium": 1, "high": 2, "critical": 3}
-#: A window may be judged again until its label horizon has passed: 30 days, and 30 its longest size.
+#: A window may be judged again until its label horizon (30 days) and its size (30) have passed.
 REMEMBERED_MS = 60 * 86_400_000
 FORMAT = 1
 

@@ -116,7 +116,12 @@ def _agent(app: WatchkeeperApp, topic: str, partitions: int) -> None:
 def run(app: WatchkeeperApp) -> None:
     """Run the worker until it is told to stop; it flushes what it holds and leaves its group."""
     worker = faust.Worker(
-        app, loglevel="WARNING", logging_config=None, redirect_stdouts=False, quiet=True, override_logging=False,
+        app,
+        loglevel="WARNING",
+        logging_config=None,
+        redirect_stdouts=False,
+        quiet=True,
+        override_logging=False,
         loop=asyncio.new_event_loop(),
-    )  # fmt: skip
+    )
     worker.execute_from_commandline()

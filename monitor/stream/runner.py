@@ -48,7 +48,9 @@ class Runner:
         self.settings = dict(settings)
         self.owners: dict[tuple[str, int], Owner] = {}
         self._of_topic = {
-            topic_name(namespace, topic): (stage, topic) for stage in stages for topic in stage.topics
+            topic_name(namespace, topic): (stage, topic)
+            for stage in stages
+            for topic in stage.topics
         }
 
     # -- assignment ----------------------------------------------------------------------------
@@ -77,9 +79,10 @@ class Runner:
         # The producers first: starting one fences the old owner, so that what is read is final.
         producers = await asyncio.gather(*(self._producer(*unit) for unit in units))
         tables = {unit: self._state(self.stages[unit[0]].state, unit[1]) for unit in units}
-        logs = {
-            unit: self._state(log, unit[1]) for unit in units if (log := self.stages[unit[0]].log)
-        }
+        logs = {}
+        for stage_name, n in units:
+            if topic := self.stages[stage_name].log:
+                logs[stage_name, n] = self._state(topic, n)
         read = await StateReader(self.settings).read(list(tables.values()), list(logs.values()))
         for unit, producer in zip(units, producers, strict=True):
             stage = self.stages[unit[0]]
@@ -167,7 +170,7 @@ class Runner:
     # -- flushes -------------------------------------------------------------------------------
 
     async def flush_forever(self, idle: Any) -> None:
-        """Flush what is due, for as long as the worker lives; `idle(owner)` names its idle topics."""
+        """Flush what is due while the worker lives; `idle(owner)` names its idle topics."""
         while True:
             await asyncio.sleep(TICK_S)
             now = time.monotonic()

@@ -97,7 +97,9 @@ class StateReader:
                             state.rows[record.key] = record.value
                 waiting = {tp for tp in waiting if await consumer.position(tp) < ends[tp]}
                 if waiting and loop.time() - last_read > STALLED_S:
-                    raise TimeoutError(f"restore of {sorted(waiting)} stalled for {STALLED_S:.0f} s")
+                    raise TimeoutError(
+                        f"restore of {sorted(waiting)} stalled for {STALLED_S:.0f} s"
+                    )
         finally:
             await consumer.stop()
         return restored
