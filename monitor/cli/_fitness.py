@@ -1,0 +1,59 @@
+"""Whether a baseline has what its model's configuration asks of it."""
+
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+
+from monitor.baselines.baseline import Baseline
+from monitor.registry.durations import duration_text
+from monitor.registry.problems import nearest
+from monitor.registry.specs import ModelSpec
+
+
+def unfit(spec: ModelSpec, baseline: Baseline) -> Iterator[str]:
+    """Yield what doesn't fit, with the remedy; nothing if all does."""
+    features = baseline.features
+    for name, kind in spec.features.items():
+        if name not in features:
+            yield (
+                f'feature "{name}" is declared, and the baseline {baseline.id} has none; '
+                f"{nearest(name, features)}"
+            )
+        elif features[name] != kind:
+            yield (
+                f'feature "{name}" is declared {kind}, and {features[name]} in the baseline '
+                f"{baseline.id}; mend one of the two"
+            )
+    if spec.data_drift:
+        for pattern in spec.data_drift.include + spec.data_drift.exclude:
+            if features and not any(fnmatchcase(name, pattern) for name in features):
+                yield (
+                    f'"{pattern}" in signals.data_drift.features is none of the features of the '
+                    f"baseline {baseline.id}; {nearest(pattern, features)}"
+                )
+        if not any(spec.data_drift.judges(name) for name in features):
+            yield "no feature is judged; mend signals.data_drift.features, or rebuild the baseline"
+    subjects = {column.subject for column in baseline.layout.columns}
+    if spec.prediction_drift and not subjects & {"prediction", "score"}:
+        yield f"the baseline {baseline.id} has no predictions; rebuild it with their column"
+    if spec.performance:
+        yield from _outcomes(spec, baseline)
+
+
+def _outcomes(spec: ModelSpec, baseline: Baseline) -> Iterator[str]:
+    outcomes = baseline.outcomes
+    if outcomes is None:
+        yield (
+            f"the baseline {baseline.id} has no labels, so performance has no reference; "
+            "rebuild it with their column"
+        )
+        return
+    if spec.positive is not None and spec.positive not in outcomes.classes:
+        yield (
+            f'positive "{spec.positive}" is no class of the baseline {baseline.id}; '
+            f"{nearest(spec.positive, outcomes.classes[:-1])}"
+        )
+    if spec.labels and outcomes.ages_ms[-1] != spec.labels.max_delay_ms:
+        yield (
+            f"labels.max_delay is {duration_text(spec.labels.max_delay_ms)}, and "
+            f"{duration_text(outcomes.ages_ms[-1])} in the baseline {baseline.id}; rebuild it"
+        )

@@ -1,0 +1,111 @@
+"""A configuration in words: what is watched, over which windows, by which limits."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+
+from monitor.baselines.baseline import Baseline
+from monitor.registry.durations import duration_text
+from monitor.registry.specs import Config, ModelSpec, Thresholds, WindowSpec
+
+_INDENT = 20
+
+
+def summary(config: Config, models: Iterable[tuple[ModelSpec, Baseline | None, str | None]]) -> str:
+    """Return the text; each model with its baseline, or why that cannot be used."""
+    kafka = config.kafka
+    protocol = kafka.security.protocol if kafka.security else "PLAINTEXT"
+    lines = [
+        f"{config.path}: {_many(len(config.models), 'model')}, namespace {config.namespace}, "
+        f"Kafka at {kafka.bootstrap} ({protocol}), {_many(kafka.partitions, 'partition')}, "
+        f"replication {kafka.replication}"
+    ]
+    for spec, baseline, why in models:
+        head = [spec.task, f"risk tier {spec.risk_tier}", f"authority {spec.authority}"]
+        head += ["its events are the clock"] if spec.clock == "events" else []
+        head += [f"vendor {spec.vendor}"] if spec.vendor else []
+        lines += ["", f"{spec.id}: {', '.join(head)}"]
+        lines += [f"  {topic:<{_INDENT - 2}}{text}" for topic, text in _model(spec, baseline, why)]
+    return "\n".join(lines)
+
+
+def _model(
+    spec: ModelSpec, baseline: Baseline | None, why: str | None
+) -> Iterator[tuple[str, str]]:
+    yield "baseline", _baseline(spec, baseline, why)
+    if spec.data_drift:
+        drift = spec.data_drift
+        yield "data drift", _windows(drift.window, drift.min_samples, "rows")
+        yield "", f"features {_patterns(drift.include, drift.exclude)}"
+        yield from (("", text) for text in _limits(drift.thresholds))
+    if spec.prediction_drift:
+        outputs = spec.prediction_drift
+        yield "prediction drift", _windows(outputs.window, outputs.min_samples, "rows")
+        yield from (("", text) for text in _limits(outputs.thresholds))
+    if spec.performance:
+        judged = spec.performance
+        of = f" of class {spec.positive}" if judged.metric != "accuracy" else ""
+        yield "performance", _windows(judged.window, judged.min_samples, "labels")
+        yield "", f"{judged.metric}{of}, against the baseline and the last {judged.periods} periods"
+        yield from (("", text) for text in _limits(judged.thresholds))
+    if spec.labels:
+        yield (
+            "labels",
+            f"within {duration_text(spec.labels.max_delay_ms)}, "
+            f"for at least {spec.labels.min_coverage:.0%} of the predictions",
+        )
+    yield (
+        "time",
+        f"panes of {duration_text(spec.pane_ms)}, "
+        f"events up to {duration_text(spec.disorder_ms)} out of order",
+    )
+    yield "config hash", spec.config_hash
+
+
+def _baseline(spec: ModelSpec, baseline: Baseline | None, why: str | None) -> str:
+    if spec.baseline is None:
+        return "none: nothing can be judged; build one with `watchkeeper baseline build`"
+    if baseline is None:
+        return f"{spec.baseline.path} cannot be used" if why else "none"
+    kinds = Counter(baseline.features.values())
+    parts = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+    features = _many(len(baseline.features), "feature")
+    labels = f"{int(baseline.outcomes.total.sum()):,} labels" if baseline.outcomes else "no labels"
+    return (
+        f"{spec.baseline.path}: {baseline.id}, {baseline.rows:,} rows, "
+        f"{features} ({parts or 'none'}), {labels}"
+    )
+
+
+def _windows(window: WindowSpec, least: int, what: str) -> str:
+    every = "" if window.hop_ms == window.size_ms else f" every {duration_text(window.hop_ms)}"
+    return (
+        f"windows of {duration_text(window.size_ms)}{every}, open {_late(window)} for late events, "
+        f"at least {least:,} {what}"
+    )
+
+
+def _late(window: WindowSpec) -> str:
+    return f"{duration_text(window.allowed_lateness_ms)} longer"
+
+
+def _patterns(include: tuple[str, ...], exclude: tuple[str, ...]) -> str:
+    wanted = "all" if include == ("*",) else ", ".join(include)
+    return f"{wanted}, except {', '.join(exclude)}" if exclude else wanted
+
+
+def _limits(thresholds: Mapping[str, Thresholds]) -> Iterator[str]:
+    for name, limits in thresholds.items():
+        grades = [
+            f"> {limit:g} {grade}"
+            for grade, limit in (
+                ("medium", limits.medium),
+                ("high", limits.high),
+                ("critical", limits.critical),
+            )
+            if limit is not None
+        ]
+        yield f"{name} {', '.join(grades) or 'never graded'}"
+
+
+def _many(count: int, thing: str) -> str:
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"

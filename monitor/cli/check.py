@@ -1,0 +1,81 @@
+"""Check a configuration: what it says, what is wrong with it, and whether its baselines fit."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from monitor.baselines.baseline import Baseline
+from monitor.cli._fitness import unfit
+from monitor.cli._summary import summary
+from monitor.errors import BaselineError
+from monitor.registry.specs import Config, ModelSpec
+from monitor.stream.models import read_config, read_models
+
+
+@click.command()
+@click.argument("config")
+@click.option("--json", "as_json", is_flag=True, help="Print it for machines.")
+def command(config: str, as_json: bool) -> int:
+    """Check CONFIG and the baselines that it names.
+
+    Exits with 0 if all is fine, 1 if a baseline does not fit its model, 2 if the configuration or
+    a baseline cannot be used.
+    """
+    loaded = read_config(Path(config))
+    missing: list[str] = []
+    troubles: list[str] = []
+    models: list[tuple[ModelSpec, Baseline | None, str | None]] = []
+    for spec in loaded.models:
+        baseline, why = _baseline(loaded, spec)
+        models.append((spec, baseline, why))
+        if why is not None:
+            missing.append(why)
+        if baseline is not None:
+            troubles += [f"{config}: model {spec.id}: {text}" for text in unfit(spec, baseline)]
+    if as_json:
+        click.echo(_json(loaded, models, troubles))
+    else:
+        click.echo(summary(loaded, models))
+        for text in troubles:
+            click.echo(text)
+    if missing:
+        raise BaselineError("\n".join(missing))
+    return 1 if troubles else 0
+
+
+def _baseline(config: Config, spec: ModelSpec) -> tuple[Baseline | None, str | None]:
+    """The model's baseline, or why there is none although one is named."""
+    try:
+        (model,) = read_models(msgspec.structs.replace(config, models=(spec,)))
+    except BaselineError as error:
+        return None, str(error)
+    return model.baseline, None
+
+
+def _json(
+    config: Config, models: list[tuple[ModelSpec, Baseline | None, str | None]], troubles: list[str]
+) -> str:
+    answer: dict[str, Any] = {
+        "path": config.path,
+        "namespace": config.namespace,
+        "fine": not troubles and all(why is None for _, _, why in models),
+        "problems": [why for _, _, why in models if why is not None] + troubles,
+        "models": [
+            {
+                **msgspec.to_builtins(spec),
+                "pane_ms": spec.pane_ms,
+                "baseline_found": None
+                if baseline is None
+                else {
+                    "id": baseline.id,
+                    "rows": baseline.rows,
+                    "fingerprint": baseline.fingerprint,
+                    "features": dict(baseline.features),
+                },
+            }
+            for spec, baseline, _ in models
+        ],
+    }
+    return msgspec.json.format(msgspec.json.encode(answer), indent=2).decode()
