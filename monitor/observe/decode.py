@@ -21,10 +21,20 @@ from monitor.panes.flush import Record
 from monitor.stats.grid import CategoricalGrid
 
 NAN = float("nan")
+#: The last millisecond of the year 9999: beyond it there is no RFC 3339, and soon no int64.
+LAST_MS = 253_402_300_799_999
+#: No 500 features are shorter, so only a longer event is searched for too many.
+WIDE_BYTES = 5 * MAX_FEATURES
 Identifier = Annotated[str, msgspec.Meta(pattern=ID_PATTERN)]
-Timestamp = Annotated[int, msgspec.Meta(ge=0)] | Annotated[datetime, msgspec.Meta(tz=True)]
+Timestamp = (
+    Annotated[int, msgspec.Meta(ge=0, le=LAST_MS)] | Annotated[datetime, msgspec.Meta(tz=True)]
+)
+Integer = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+Outcome = str | Integer | float | bool
 Scalar = str | int | float | bool | None
 SchemaVersion = Annotated[str, msgspec.Meta(pattern=rf"^{SCHEMA_MAJOR}(\.[0-9]+)*$")]
+#: What msgspec raises at input that it cannot read; bad UTF-8 is no error of its own.
+_UNREADABLE = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
 _PATH = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
 
 
@@ -34,7 +44,7 @@ class Row(msgspec.Struct):
     prediction_id: Identifier
     model_version: Identifier
     timestamp: Timestamp
-    prediction: str | int | float | bool
+    prediction: Outcome
     score: float | None = None
     schema_version: SchemaVersion = f"{SCHEMA_MAJOR}.0"
 
@@ -44,7 +54,7 @@ class LabelRow(msgspec.Struct):
 
     prediction_id: Identifier
     model_id: Identifier
-    label: str | int | float | bool
+    label: Outcome
     timestamp: Timestamp
     schema_version: SchemaVersion = f"{SCHEMA_MAJOR}.0"
 
@@ -56,7 +66,7 @@ class ReviewRow(msgspec.Struct):
     prediction_id: Identifier
     model_id: Identifier
     reviewer_id: Identifier
-    final_decision: str | int | float | bool
+    final_decision: Outcome
     timestamp: Timestamp
     schema_version: SchemaVersion = f"{SCHEMA_MAJOR}.0"
 
@@ -97,11 +107,18 @@ class Features:
             elif value is None:
                 values.append(NAN)
             elif isinstance(value, (int, float)) and not isinstance(value, bool):
-                values.append(float(value))
+                values.append(_float(name, value))
             else:
                 mistyped.append(name)
                 values.append(NAN)
         return self.struct(*values), mistyped
+
+
+def _float(name: str, value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        raise Rejected("malformed", f"$.features.{name:.80}: number out of range") from None
 
 
 def _values(fields: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
@@ -141,7 +158,9 @@ class Decoder:
 
     def predictions(self, records: Sequence[Record]) -> list[Any]:
         """Decode each to a row, a `(row, mistyped features)`, an EndOfStream or a Rejected."""
-        return self._all(records, self._prediction.decode, self._slow_prediction)
+        return self._all(
+            records, self._prediction.decode, self._slow_prediction, WIDE_BYTES, self._large
+        )
 
     def labels(self, records: Sequence[Record]) -> list[Any]:
         """Decode each record to a LabelRow, an EndOfStream or a Rejected."""
@@ -156,22 +175,36 @@ class Decoder:
         records: Sequence[Record],
         fast: Callable[[bytes], Any],
         slow: Callable[[bytes, Exception], Any],
+        most: int = MAX_EVENT_BYTES,
+        large: Callable[[bytes], Any] | None = None,
     ) -> list[Any]:
         rows: list[Any] = []
         append = rows.append
         for record in records:
             value = record.value
             try:
-                if value is None or len(value) > MAX_EVENT_BYTES:
-                    append(_unreadable(value))
-                else:
+                if value is None:
+                    append(Rejected("malformed", "no value: a tombstone is no event"))
+                elif len(value) <= most:
                     append(fast(value))
-            except (msgspec.MsgspecError, RecursionError) as refusal:
+                elif len(value) > MAX_EVENT_BYTES or large is None:
+                    append(_too_large(value))
+                else:
+                    append(large(value))
+            except Rejected as rejected:
+                append(rejected)
+            except _UNREADABLE as refusal:
                 try:
                     append(slow(value or b"", refusal))
                 except Rejected as rejected:
                     append(rejected)
         return rows
+
+    def _large(self, value: bytes) -> Any:
+        """A prediction that may have too many features: the fast path would not count them."""
+        if value.count(b":") > MAX_FEATURES:
+            return self._slow_prediction(value, msgspec.ValidationError("too many features"))
+        return self._prediction.decode(value)
 
     def _slow(self, value: bytes, refusal: Exception) -> Any:
         raw = _parse(value)
@@ -207,7 +240,7 @@ class Decoder:
     def _end_of_stream(self, value: bytes) -> EndOfStream:
         try:
             end = msgspec.json.decode(value, type=EndOfStream)
-        except msgspec.MsgspecError as error:
+        except _UNREADABLE as error:
             raise _explain(error, None) from None
         self._known(end.model_id)
         return end
@@ -222,9 +255,7 @@ class Decoder:
         return model_id
 
 
-def _unreadable(value: bytes | None) -> Rejected:
-    if value is None:
-        return Rejected("malformed", "no value: a tombstone is no event")
+def _too_large(value: bytes) -> Rejected:
     return Rejected("limit_size", f"{len(value)} bytes, limit {MAX_EVENT_BYTES}")
 
 
@@ -232,7 +263,7 @@ def _parse(value: bytes) -> dict[str, Any]:
     """Any JSON object; Rejected as malformed otherwise."""
     try:
         raw = msgspec.json.decode(value)
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except _UNREADABLE as error:
         raise Rejected("malformed", str(error)) from None
     if not isinstance(raw, dict):
         raise Rejected("malformed", f"a JSON object is expected, got {type(raw).__name__}")
@@ -245,16 +276,19 @@ def _explain(error: Exception, model_id: str | None) -> Rejected:
         return Rejected("malformed", str(error), model_id=model_id)
     match = _PATH.match(str(error))
     what, path = (match["what"], match["path"] or "$") if match else (str(error), "$")
+    unbounded = "out of range" in what or "Expected `int` <=" in what or "Expected `int` >=" in what
     if "missing required field" in what:
         reason = "schema_missing"
     elif path == "$.schema_version":
         reason = "schema_version"
     elif "matching regex" in what:
         reason = "limit_id"
-    elif path == "$.timestamp" and ">= 0" in what:
+    elif unbounded and path == "$.timestamp":
         return Rejected(
             "future_timestamp", f"{path}: {what}", outcome="quarantined", model_id=model_id
         )
+    elif unbounded:
+        reason = "malformed"
     else:
         reason = "schema_type"
     return Rejected(reason, f"{path}: {what}", model_id=model_id)
