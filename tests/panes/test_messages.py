@@ -1,0 +1,90 @@
+"""The records of the `panes` topic, on the wire and back."""
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.panes.codec import pack, unpack
+from monitor.panes.messages import (
+    END,
+    UNHEARD,
+    InputPane,
+    Message,
+    OutcomePane,
+    Progress,
+    decode,
+    encode,
+)
+
+MS = st.integers(UNHEARD, END)
+NAMES = st.text(min_size=1, max_size=20)
+COUNTS = st.lists(st.integers(0, 10**6), max_size=12).map(lambda c: pack(np.array(c, dtype=int)))
+
+MESSAGES = st.one_of(
+    st.builds(InputPane, NAMES, NAMES, MS, st.integers(0, 999), st.integers(0, 99),
+              st.integers(0, 10**9), NAMES, COUNTS),
+    st.builds(OutcomePane, NAMES, NAMES, MS, st.integers(0, 999), st.integers(0, 10**9), NAMES,
+              COUNTS),
+    st.builds(Progress, st.integers(0, 999), st.dictionaries(NAMES, MS),
+              st.dictionaries(NAMES, MS), MS, st.dictionaries(NAMES, st.integers(0, 2**62)),
+              st.lists(NAMES).map(tuple)),
+)  # fmt: skip
+
+FINGERPRINT = "ab" * 16
+#: Written by format 1. Workers of two versions share a topic during an upgrade.
+STORED: dict[str, Message] = {
+    "9aa5696e707574a16da3312e32cf0000013efa5d040003012ad920616261626162616261626162616261626162"
+    "6162616261626162616261626162c40d4228b52ffd2003190000002a0001": InputPane(
+        "m", "1.2", 1_370_000_000_000, 3, 1, 42, FINGERPRINT, pack(np.array([0, 42, 0]))
+    ),
+    "99a76f7574636f6d65a16da3312e32cf0000013efa5d0400032ad9206162616261626162616261626162616261"
+    "626162616261626162616261626162c4126928b52ffd2008410000ffffffff0200000001": OutcomePane(
+        "m", "1.2", 1_370_000_000_000, 3, 42, FINGERPRINT, pack(np.array([-1, 2]))
+    ),
+    "98a870726f67726573730282a16dcf0000013efa5d0400a16ecf400000000000000081a16dd3c0000000000000"
+    "00cf0000013efa5d03ff81ab70726564696374696f6e731191a66c6162656c7301": Progress(
+        2,
+        {"m": 1_370_000_000_000, "n": END},
+        {"m": UNHEARD},
+        1_369_999_999_999,
+        {"predictions": 17},
+        ("labels",),
+    ),
+}
+
+
+@given(MESSAGES)
+def test_a_message_comes_back_as_it_was(message: Message) -> None:
+    back = decode(encode(message))
+    assert back == message
+    assert type(back) is type(message)
+
+
+@pytest.mark.parametrize("stored", STORED)
+def test_messages_of_format_1_are_still_read(stored: str) -> None:
+    message = decode(bytes.fromhex(stored))
+    assert message == STORED[stored]
+    assert message.format == 1
+
+
+def test_a_later_version_may_append_fields() -> None:
+    """N and N+1 run side by side: what N does not know of, it skips."""
+    sent = msgspec.msgpack.decode(encode(InputPane("m", "1", 0, 0, 0, 5, "", pack(np.zeros(2)))))
+    message = decode(msgspec.msgpack.encode([*sent, "a field of tomorrow"]))
+    assert isinstance(message, InputPane)
+    assert message.rows == 5
+
+
+def test_the_counts_of_a_message_are_the_counts_of_the_pane() -> None:
+    counts = np.array([5, 0, -2, 70_000])
+    message = decode(encode(OutcomePane("m", "1", 0, 0, 9, "", pack(counts))))
+    assert isinstance(message, OutcomePane)
+    assert unpack(message.counts, 4).tolist() == counts.tolist()
+
+
+@pytest.mark.parametrize("value", [b"", b"\x00", b'{"type":"input"}', b"\x92\xa3new\x01"])
+def test_what_is_no_message_is_refused(value: bytes) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        decode(value)
