@@ -1,4 +1,4 @@
-"""The command `watchkeeper`: finds the commands beside this module, and ends every error in one line.
+"""The command `watchkeeper`: finds the commands beside this module, ends every error in one line.
 
 Each module of this package whose name has no leading underscore is a command of that name, and
 holds a click command in its attribute `command`. A module is imported only when its command runs,

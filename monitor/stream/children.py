@@ -80,12 +80,13 @@ def spawn(
 
     Raises OSError if the program cannot be executed.
     """
+    words = [os.fspath(word) for word in argv]
     report, child_report = os.pipe()
     try:
         guard = subprocess.Popen(
             [
                 sys.executable, "-I", "-S", str(_GUARD),
-                str(os.getpid()), str(child_report), str(grace), *map(os.fspath, argv),
+                str(os.getpid()), str(child_report), str(grace), *words,
             ],
             stdin=subprocess.PIPE,
             stdout=output,
@@ -104,5 +105,5 @@ def spawn(
         assert guard.stdin is not None
         guard.stdin.close()
         guard.wait()
-        raise OSError(0, failures[0] if failures else "its guard did not start", os.fspath(argv[0]))
+        raise OSError(0, failures[0] if failures else "its guard did not start", words[0])
     return ChildProcess(pids[0], guard)

@@ -114,10 +114,10 @@ def main() -> None:
     status = _watch(child, parent, grace, wakeup)
     _signal_group(child, signal.SIGKILL)  # what it may have left in its group
     if os.WIFSIGNALED(status):
-        number = os.WTERMSIG(status)
-        if number not in (signal.SIGKILL, signal.SIGSTOP):
-            signal.signal(number, signal.SIG_DFL)
-        os.kill(guard, number)
+        ended_by = os.WTERMSIG(status)
+        if ended_by != signal.SIGKILL:
+            signal.signal(ended_by, signal.SIG_DFL)
+        os.kill(guard, ended_by)
     os._exit(os.WEXITSTATUS(status))
 
 
