@@ -23,4 +23,7 @@ SCHEMA_VERSION = f"{SCHEMA_MAJOR}.0"
 #: An integer timestamp below this many milliseconds (March 1973) was surely meant as seconds.
 LEAST_PLAUSIBLE_MS = 100_000_000_000
 #: RFC 3339 with an offset; the seconds' fraction is optional.
-RFC3339_PATTERN = r"^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})$"
+RFC3339_PATTERN = (
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
+    r"([Zz]|[+-][0-9]{2}:[0-9]{2})$(?!\n)"
+)

@@ -24,7 +24,8 @@ Milliseconds = Annotated[int, Meta(ge=0, description="milliseconds since 1970-01
 Instant = Annotated[str, Meta(pattern=RFC3339_PATTERN, description="RFC 3339 with an offset")]
 Timestamp = Instant | Milliseconds
 SchemaVersion = Annotated[
-    str, Meta(pattern=rf"^{SCHEMA_MAJOR}(\.[0-9]+)*$", description="major.minor of this schema")
+    str,
+    Meta(pattern=rf"^{SCHEMA_MAJOR}(\.[0-9]+)*$(?!\n)", description="major.minor of this schema"),
 ]
 Outcome = str | int | float | bool
 FeatureValue = float | int | str | bool | None

@@ -170,7 +170,7 @@ def _refusal(node: Node, value: Any, kind: inspect.Type, extra: Mapping[str, Any
         return nearest(str(node.value) if isinstance(node, ScalarNode) else "", words)
     if isinstance(kind, inspect.StrType):
         text = node.value if isinstance(node, ScalarNode) and value is not None else None
-        if text is None or (kind.pattern and not re.search(kind.pattern, text)):
+        if text is None or (kind.pattern and not re.fullmatch(kind.pattern, text)):
             return expected
         return "it must not be empty" if len(text) < (kind.min_length or 0) else None
     if isinstance(kind, inspect.BoolType):

@@ -1,0 +1,97 @@
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.registry.specs import (
+    HOUR_MS,
+    MINUTE_MS,
+    DataDriftSpec,
+    ModelSpec,
+    PerformanceSpec,
+    PredictionDriftSpec,
+    WindowSpec,
+    config_hash,
+    sealed,
+)
+
+
+def window(size_minutes: int, hop_minutes: int) -> WindowSpec:
+    return WindowSpec(
+        size_ms=size_minutes * MINUTE_MS, hop_ms=hop_minutes * MINUTE_MS, allowed_lateness_ms=0
+    )
+
+
+@given(st.lists(st.tuples(st.integers(1, 40), st.integers(1, 1500)), min_size=3, max_size=3))
+def test_every_window_is_made_of_whole_panes_and_no_longer_pane_would_do(
+    shapes: list[tuple[int, int]],
+) -> None:
+    windows = [window(hops * hop, hop) for hops, hop in shapes]
+    spec = ModelSpec(
+        id="m",
+        data_drift=DataDriftSpec(window=windows[0]),
+        prediction_drift=PredictionDriftSpec(window=windows[1]),
+        performance=PerformanceSpec(window=windows[2]),
+    )
+    pane = spec.pane_ms
+    lengths = [length for w in windows for length in (w.size_ms, w.hop_ms)]
+    assert MINUTE_MS / 2 < pane <= HOUR_MS
+    assert all(length % pane == 0 for length in lengths)
+    longer = [HOUR_MS // n for n in range(1, 121) if HOUR_MS % n == 0 and HOUR_MS // n > pane]
+    assert not any(all(length % other == 0 for length in lengths) for other in longer)
+
+
+@pytest.mark.parametrize(
+    ("size", "hop", "minutes"),
+    [(60, 60, 60), (5, 5, 5), (60, 5, 5), (24 * 60, 24 * 60, 60), (90, 90, 45), (7 * 1440, 60, 60)],
+)
+def test_panes_of_common_windows(size: int, hop: int, minutes: int) -> None:
+    spec = ModelSpec(id="m", data_drift=DataDriftSpec(window=window(size, hop)))
+    assert spec.pane_ms == minutes * MINUTE_MS
+
+
+def test_a_model_without_signals_has_hourly_panes() -> None:
+    assert ModelSpec(id="m").pane_ms == HOUR_MS
+
+
+def test_every_field_but_the_hash_itself_is_in_the_hash() -> None:
+    spec = ModelSpec(id="m")
+    changed = {
+        "id": "n", "task": "regression", "risk_tier": "high", "owners": {"business": "x"},
+        "vendor": "acme", "clock": "events", "disorder_ms": 1, "authority": "observe",
+        "deduplicate": False, "features": {"a": "numeric"}, "positive": "1",
+        "baseline": {"type": "reference", "path": "b.json"}, "data_drift": {},
+        "prediction_drift": {}, "performance": {}, "labels": {}, "config_hash": "x",
+    }  # fmt: skip
+    assert set(changed) == set(ModelSpec.__struct_fields__)
+    hashes = {
+        name: config_hash(
+            msgspec.convert({**msgspec.to_builtins(spec), name: value}, type=ModelSpec)
+        )
+        for name, value in changed.items()
+    }
+    assert hashes.pop("config_hash") == config_hash(spec)
+    assert len({*hashes.values(), config_hash(spec)}) == len(changed)
+
+
+def test_the_hash_does_not_depend_on_the_order_of_features() -> None:
+    one = ModelSpec(id="m", features={"a": "numeric", "b": "categorical"})
+    other = ModelSpec(id="m", features={"b": "categorical", "a": "numeric"})
+    assert sealed(one).config_hash == sealed(other).config_hash
+    assert len(sealed(one).config_hash) == 16
+
+
+@pytest.mark.parametrize(
+    ("include", "exclude", "judged"),
+    [
+        (("*",), (), "income debt age"),
+        (("in*", "age"), (), "income age"),
+        (("*",), ("a?e",), "income debt"),
+        (("INCOME",), (), ""),
+    ],
+)
+def test_features_are_judged_by_pattern(
+    include: tuple[str, ...], exclude: tuple[str, ...], judged: str
+) -> None:
+    spec = DataDriftSpec(include=include, exclude=exclude)
+    assert [f for f in ("income", "debt", "age") if spec.judges(f)] == judged.split()
