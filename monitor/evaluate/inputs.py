@@ -8,7 +8,7 @@ from monitor.detectors.registry import detectors_for
 from monitor.detectors.window import InputWindow
 from monitor.evaluate.judged import Judged
 from monitor.evaluate.store import PaneStore, rows_of, sum_inputs
-from monitor.evaluate.windows import first_end, last_complete_end
+from monitor.evaluate.windows import closing_with_panes, first_end, last_complete_end
 from monitor.observe.model import Monitored
 from monitor.panes.messages import END, InputPane
 from monitor.registry.specs import WindowSpec
@@ -22,7 +22,7 @@ class InputWindows:
     def __init__(self, model: Monitored, signal: Signal, window: WindowSpec) -> None:
         self.model = model
         self.signal = signal
-        self.window = window
+        self.window = closing_with_panes(window, model)
         self.next_end: int | None = None
         #: Whether the last window was empty: a silence is told once, at its beginning.
         self.silent = False

@@ -13,7 +13,7 @@ from monitor.detectors.registry import detectors_for
 from monitor.detectors.window import OutcomeWindow
 from monitor.evaluate.judged import Judged
 from monitor.evaluate.store import PaneStore, sum_outcomes
-from monitor.evaluate.windows import first_end, last_complete_end
+from monitor.evaluate.windows import closing_with_panes, first_end, last_complete_end
 from monitor.observe.model import Monitored
 from monitor.panes.codec import Counts
 from monitor.panes.messages import END, OutcomePane
@@ -26,7 +26,7 @@ class OutcomeWindows:
 
     def __init__(self, model: Monitored, signal: PerformanceSpec, labels: LabelsSpec) -> None:
         self.model = model
-        self.window = signal.window
+        self.window = closing_with_panes(signal.window, model)
         self.metric = signal.metric
         self.labels = labels
         self.min_samples = signal.min_samples

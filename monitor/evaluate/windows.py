@@ -8,7 +8,19 @@
                                [-------)
 """
 
+import msgspec
+
+from monitor.observe.model import Monitored
 from monitor.registry.specs import WindowSpec
+
+
+def closing_with_panes(window: WindowSpec, model: Monitored) -> WindowSpec:
+    """The window as late as the panes it is made of: open for the widest lateness of the model.
+
+    Signals share the panes. Judged by a narrower lateness of its own, a window would be judged
+    before its last panes have come.
+    """
+    return msgspec.structs.replace(window, allowed_lateness_ms=model.lateness_ms)
 
 
 def first_end(window: WindowSpec, time_ms: int) -> int:
