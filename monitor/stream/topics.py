@@ -5,6 +5,7 @@ because that is the only clock that the stream trusts.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -153,11 +154,17 @@ async def _counts(admin: Any, kafka: KafkaSpec) -> Mapping[str, int]:
 @asynccontextmanager
 async def _admin(kafka: KafkaSpec) -> AsyncIterator[Any]:
     admin = AIOKafkaAdminClient(request_timeout_ms=int(REACH_S * 1000), **client_settings(kafka))
+    # What aiokafka would log of a refused connection, our own error says with its remedy.
+    logger = logging.getLogger("aiokafka")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
     try:
         await asyncio.wait_for(admin.start(), REACH_S)
     except (KafkaError, OSError, TimeoutError) as error:
         await admin.close()
         raise _unreachable(kafka, error) from None
+    finally:
+        logger.setLevel(level)
     try:
         yield admin
     finally:
