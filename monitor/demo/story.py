@@ -87,6 +87,11 @@ class Story:
         done = self.actions.setdefault(action.event_key, {})
         done[action.action, action.severity] = action
 
+    @property
+    def latest_ms(self) -> int:
+        """The beginning of the latest window that was judged, 0 before the first."""
+        return max((start for _, start in self.windows), default=0)
+
     def standing(self) -> list[tuple[int, FindingData]]:
         """Return the findings that their window's last revision holds, by time."""
         fired = self._fired()
@@ -108,7 +113,7 @@ class Story:
         return None
 
     def alongside(self, incident: Incident, calm: Story) -> tuple[str, ...]:
-        """Return what else an incident has set off, as `detector of subject`, the most often first.
+        """Return what else an incident has set off, `detector of name`, the most often first.
 
         That is what fired in a window of it, and not in the same window of `calm`, the story of
         the same days without the incident.
@@ -120,7 +125,7 @@ class Story:
             and (detector, subject) != (incident.detector, incident.subject)
         )
         ordered = sorted(set_off.items(), key=lambda item: (-item[1], item[0]))
-        return tuple(f"{detector} of {subject}" for (detector, subject), _ in ordered)
+        return tuple(f"{detector} of {_name(subject)}" for (detector, subject), _ in ordered)
 
     def highest(self, incident: Incident) -> float | None:
         """Return the highest value of an incident's subject in its first windows, if judged."""
@@ -179,6 +184,10 @@ def _fired(detector: str, subject: str, judged: list[tuple[int, Result]]) -> Fir
         worst_start_ms=worst[0],
         months=tuple(sorted(months.items())),
     )
+
+
+def _name(subject: str) -> str:
+    return subject.removeprefix("feature/")
 
 
 def _month(time_ms: int) -> int:

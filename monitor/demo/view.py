@@ -55,20 +55,17 @@ def recent(findings: Iterable[FindingData]) -> Table:
 
 def _incidents(verdicts: Iterable[Verdict]) -> Table:
     table = Table(title="Incidents, announced beforehand", title_justify="left")
-    for name in ("incident", "began", "found", "delay", "severity", "value", "without it"):
+    for name in ("incident", "began", "found", "delay", "severity"):
         table.add_column(name, no_wrap=True)
     table.add_column("actions (dry run)")
     for verdict in verdicts:
-        found, calm = verdict.found, verdict.calm_highest
-        without = "unknown" if calm is None else f"{calm:.3f}"
+        found = verdict.found
         table.add_row(
             verdict.incident.name,
             verdict.incident.start[:10],
             found.finding.window.start[:10] if found else "-",
             _windows(found.delay) if found else "-",
             _severity(verdict),
-            _value(found.finding) if found else "-",
-            f"{without}, {'fires too' if verdict.calm else 'calm'}",
             ", ".join(found.actions) if found else "-",
         )
     return table
@@ -87,9 +84,14 @@ def _details(verdict: Verdict) -> RenderableType:
     incident = verdict.incident
     lines = [Text.assemble((incident.name, "bold"), f": {incident.what} until {incident.end[:10]}")]
     if verdict.found:
-        lines.append(Text(f"    {verdict.found.finding.message}"))
+        lines.append(Text(f"  {verdict.found.finding.message}"))
+    if verdict.calm_highest is not None:
+        state = "it fires too" if verdict.calm else "calm"
+        lines.append(
+            Text(f"  the same days without it: {verdict.calm_highest:.3f} at most, {state}")
+        )
     if verdict.set_off:
-        lines.append(Text(f"    and with it: {', '.join(verdict.set_off)}", style="dim"))
+        lines.append(Text(f"  set off too: {', '.join(verdict.set_off)}", style="dim"))
     return Group(*lines, Text())
 
 
@@ -127,10 +129,6 @@ def _accounting(balances: Iterable[Balance]) -> Table:
         counts = (balance.sent, balance.read, *(balance.outcomes[n] for n in names), left)
         table.add_row(balance.topic, *(f"{count:,}" for count in counts))
     return table
-
-
-def _value(finding: FindingData) -> str:
-    return "-" if finding.value is None else f"{finding.statistic} {finding.value:.3f}"
 
 
 def _windows(delay: int) -> str:
