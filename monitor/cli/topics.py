@@ -1,41 +1,57 @@
-"""Make the topics that a configuration needs."""
+"""Make the topics that Watchkeeper needs in Kafka, or list them."""
 
 import asyncio
 from pathlib import Path
 
 import click
+import msgspec
 
-from monitor.registry.specs import KafkaSpec
+from monitor.registry.specs import DAY_MS, Config
 from monitor.stream.models import read_config
-from monitor.stream.topics import create_topics
+from monitor.stream.topics import TOPICS, Horizons, Topic, create_topics
 
 
 @click.group("topics")
 def command() -> None:
-    """Make the topics that a configuration needs."""
+    """Make the topics that Watchkeeper needs in Kafka, or list them."""
 
 
 @command.command("create")
 @click.argument("config", required=False, type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--bootstrap", help="Kafka's address, host:port; instead of the configuration's.")
+@click.option("--bootstrap", help="Address of the broker, instead of the configuration's.")
 def create(config: Path | None, bootstrap: str | None) -> None:
-    """Make every topic of CONFIG that is missing; safe to repeat."""
-    if config:
-        settings = read_config(config)
-        kafka, namespace = settings.kafka, settings.namespace
-    else:
-        kafka, namespace = KafkaSpec(), "watchkeeper"
+    """Make every topic that isn't there yet, as CONFIG says, or by the defaults.
+
+    Those already there are left as they are, unless state would be lost with them: that is an
+    error which says what to change.
+    """
+    settings = Config() if config is None else read_config(config)
+    kafka = settings.kafka
     if bootstrap:
-        kafka = KafkaSpec(
-            bootstrap=bootstrap,
-            partitions=kafka.partitions,
-            replication=kafka.replication,
-            security=kafka.security,
-        )
-    created = asyncio.run(create_topics(kafka, namespace))
-    for name in created.made:
-        click.echo(f"made   {name}")
+        kafka = msgspec.structs.replace(kafka, bootstrap=bootstrap)
+    report = asyncio.run(create_topics(kafka, settings.namespace, Horizons.of(settings)))
+    for name in report.created:
+        click.echo(f"created  {name}")
     click.echo(
-        f"{len(created.made)} topics made, {len(created.existing)} were there, "
-        f"at {kafka.bootstrap}, {kafka.partitions} partitions each"
+        f"{len(report.created)} topics created, {len(report.existing)} there already, "
+        f"at {kafka.bootstrap}"
     )
+
+
+@command.command("list")
+def show() -> None:
+    """Show the table of topics: who writes them, their keys, partitions and retention."""
+    rows = [("topic", "direction", "record", "key", "partitions", "kept")]
+    rows += [(t.name, t.direction, t.type, t.key, t.partitions, _kept(t)) for t in TOPICS]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        click.echo("  ".join(map(str.ljust, row, widths)).rstrip())
+
+
+def _kept(topic: Topic) -> str:
+    if topic.compacted:
+        return "last of each key"
+    ms = topic.retention_ms(Horizons())
+    if ms < 0:
+        return "for good"
+    return f"{ms / DAY_MS:g} days" + (" or more" if isinstance(topic.retention, str) else "")

@@ -1,9 +1,10 @@
-"""Keeps child processes running: one that dies is started again, later each time, and said so."""
+"""Keeps child processes running: one that ends is started again, later and later, and says so."""
 
 import os
 import random
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,142 +12,171 @@ from types import FrameType
 
 from monitor.stream.children import ChildProcess, spawn
 
-#: The exit code of a child that was refused (configuration, usage): trying again cannot help.
-EXIT_REFUSED = 2
-FIRST_WAIT_S = 0.5
-LONGEST_WAIT_S = 60.0
-#: A child that has lived so long was well: its next death starts the waiting anew.
+#: A child that ends with it has been refused (its configuration, its broker): no use to retry.
+REFUSED = 2
+FIRST_S = 0.5
+LONGEST_S = 30.0
+#: After so long a child counts as healthy: its next end is a first one again.
 HEALTHY_S = 60.0
-#: How long a child may take to flush and leave its group.
-STOP_S = 30.0
-_TICK_S = 0.1
+_POLL_S = 0.1
+_STOP_S = 20.0
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A program to keep running; `env` replaces the environment where given."""
+    """A process to keep running. `ready`, if given, must hold before the next child is started."""
 
     name: str
     argv: Sequence[str]
     env: Mapping[str, str] | None = None
+    ready: Callable[[], bool] | None = None
 
 
-def waits(seed: int, first: float = FIRST_WAIT_S, longest: float = LONGEST_WAIT_S) -> "Waits":
-    """Exponential backoff with jitter, reproducible by its seed.
+def backoff_s(failures: int, chance: random.Random) -> float:
+    """Seconds to wait after so many failures in a row: doubled each time, plus up to a quarter.
 
-    >>> [round(w.next(), 1) for w in [waits(1)] for _ in range(4)]
-    [0.3, 0.9, 1.8, 2.5]
+    The jitter keeps many workers that lost the same broker from coming back at once.
+
+    >>> [round(backoff_s(n, random.Random(7)), 2) for n in (1, 2, 3, 10)]
+    [0.54, 1.08, 2.16, 32.43]
     """
-    return Waits(random.Random(seed), first, longest)
+    return min(FIRST_S * 2.0 ** (failures - 1), LONGEST_S) * (1 + chance.random() / 4)
 
 
-class Waits:
-    """Seconds to wait before each try: between half and the whole of a limit that doubles."""
+def ending(code: int) -> str:
+    """How a process ended, in words.
 
-    def __init__(self, draw: random.Random, first: float, longest: float) -> None:
-        self._draw = draw
-        self._first = first
-        self._longest = longest
-        self._tries = 0
-
-    def next(self) -> float:
-        """The next wait, in seconds."""
-        limit = min(self._longest, self._first * 2.0**self._tries)
-        self._tries += 1
-        return limit * self._draw.uniform(0.5, 1.0)
-
-    def reset(self) -> None:
-        """Begin again with the first."""
-        self._tries = 0
+    >>> ending(-9), ending(3)
+    ('was ended by SIGKILL', 'ended with exit code 3')
+    """
+    if code >= 0:
+        return f"ended with exit code {code}"
+    try:
+        return f"was ended by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"was ended by signal {-code}"
 
 
-@dataclass(slots=True)
-class _Kept:
-    child: Child
-    waits: Waits
-    process: ChildProcess | None = None
-    started: float = 0.0
-    due: float = 0.0
+class _Watch:
+    """One child: its process while it runs, and when it may be started again."""
+
+    def __init__(self, child: Child, seed: int) -> None:
+        self.child = child
+        self.process: ChildProcess | None = None
+        self.failures = 0
+        self.started_at = 0.0
+        self.due_at = 0.0
+        self._chance = random.Random(f"{seed}:{child.name}")
+
+    def start(self, now: float) -> None:
+        self.process = spawn(self.child.argv, env=self.child.env, grace=_STOP_S / 4)
+        self.started_at = now
+
+    def ended(self, now: float) -> int | None:
+        """The return code if it has just ended, with the next start set; else None."""
+        code = None if self.process is None else self.process.returncode
+        if code is None:
+            return None
+        self.process = None
+        self.failures = 1 if now - self.started_at >= HEALTHY_S else self.failures + 1
+        self.due_at = now + backoff_s(self.failures, self._chance)
+        return code
 
 
 class Supervisor:
-    """Runs children until told to stop, or until one of them is refused."""
+    """Starts children in order, and starts again whichever ends, until it is told to stop.
+
+    SIGTERM, SIGINT and SIGHUP end the children in reverse order, each with SIGTERM first; a second
+    signal ends them at once. If this process is killed they end too (`children.spawn`).
+    """
 
     def __init__(
         self,
         children: Sequence[Child],
+        *,
+        seed: int = 0,
         say: Callable[[str], None] | None = None,
-        seed: int | None = None,
     ) -> None:
-        seed = os.getpid() if seed is None else seed
-        self._kept = [_Kept(child, waits(seed + n)) for n, child in enumerate(children)]
-        self._say = say or _to_stderr
-        self._stopping = False
+        self._watches = [_Watch(child, seed) for child in children]
+        self._say = say or _say
+        self._stop = threading.Event()
+        self._hurry = threading.Event()
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """The process ids of the children that run, by name."""
+        return {w.child.name: w.process.pid for w in self._watches if w.process is not None}
+
+    def stop(self) -> None:
+        """Make `run` end the children and return; a second call makes it hurry. For any thread."""
+        (self._hurry if self._stop.is_set() else self._stop).set()
 
     def run(self) -> int:
-        """Return 0 after SIGTERM, SIGINT or SIGHUP, 2 if a child was refused, else its code."""
-        numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-        before = {number: signal.signal(number, self._stop) for number in numbers}
-        code = 0
-        try:
-            while not self._stopping:
-                for kept in self._kept:
-                    ended = self._look(kept, time.monotonic())
-                    if ended is not None:
-                        self._stopping, code = True, ended
-                        break
-                time.sleep(_TICK_S)
-        finally:
-            self._end()
-            for number, handler in before.items():
-                signal.signal(number, handler)
-        return code
+        """Keep the children running until a signal or `stop`; returns 0.
 
-    def _stop(self, number: int, frame: FrameType | None) -> None:
-        self._stopping = True
+        Returns 2, at once, if a child ends with 2: it was refused, and would be again.
+        """
+        with _Signals(self.stop):
+            try:
+                while not self._stop.is_set():
+                    if not self._look():
+                        return REFUSED
+                    self._stop.wait(_POLL_S)
+                return 0
+            finally:
+                self._end_all()
 
-    def _look(self, kept: _Kept, now: float) -> int | None:
-        """Start a child that is due, mourn one that has died; the code to end with, if any."""
-        if kept.process is None:
-            if now >= kept.due:
-                kept.process, kept.started = spawn(kept.child.argv, env=kept.child.env), now
-            return None
-        code = kept.process.returncode
-        if code is None:
-            return None
-        kept.process.stop()
-        kept.process = None
-        if code in (0, EXIT_REFUSED):
-            return code
-        if now - kept.started >= HEALTHY_S:
-            kept.waits.reset()
-        wait = kept.waits.next()
-        kept.due = now + wait
-        self._say(f"{kept.child.name} ended {_how(code)}; starting it again in {wait:.1f} s")
-        return None
+    def _look(self) -> bool:
+        for watch in self._watches:
+            now = time.monotonic()
+            code = watch.ended(now)
+            if code == REFUSED:
+                return False
+            if code is not None:
+                self._say(
+                    f"{watch.child.name} {ending(code)} after {now - watch.started_at:.0f} s; "
+                    f"next try in {watch.due_at - now:.1f} s"
+                )
+            if watch.process is None and now >= watch.due_at:
+                watch.start(now)
+                if watch.failures:
+                    self._say(f"{watch.child.name} started again (try {watch.failures + 1})")
+            if watch.child.ready is not None and not watch.child.ready():
+                break  # those after it build on it
+        return True
 
-    def _end(self) -> None:
-        running = [kept.process for kept in self._kept if kept.process]
-        for process in running:
-            process.signal(signal.SIGTERM)
-        for process in running:
-            process.wait(STOP_S)
-            process.stop()
+    def _end_all(self) -> None:
+        for watch in reversed(self._watches):
+            if watch.process is None:
+                continue
+            watch.process.send(signal.SIGTERM)
+            deadline = time.monotonic() + _STOP_S
+            while watch.process.wait(_POLL_S) is None:
+                if self._hurry.is_set() or time.monotonic() > deadline:
+                    watch.process.kill()
 
 
-def _how(code: int) -> str:
-    """Words for a return code.
+class _Signals:
+    """While entered, the signals that mean "end" call a function; in the main thread only."""
 
-    >>> _how(3), _how(-9)
-    ('with exit code 3', 'by SIGKILL')
-    """
-    if code >= 0:
-        return f"with exit code {code}"
-    try:
-        return f"by {signal.Signals(-code).name}"
-    except ValueError:
-        return f"by signal {-code}"
+    def __init__(self, stop: Callable[[], None]) -> None:
+        self._stop = stop
+        self._before: dict[int, object] = {}
+
+    def __enter__(self) -> None:
+        if threading.current_thread() is threading.main_thread():
+            for number in _SIGNALS:
+                self._before[number] = signal.signal(number, self._handle)
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+
+    def _handle(self, _number: int, _frame: FrameType | None) -> None:
+        self._stop()
 
 
-def _to_stderr(line: str) -> None:
-    print(f"watchkeeper: {line}", file=sys.stderr, flush=True)
+def _say(text: str) -> None:
+    sys.stderr.write(f"watchkeeper: {text}{os.linesep}")
+    sys.stderr.flush()
