@@ -87,7 +87,8 @@ def test_what_is_not_ours_is_refused(event: bytes, told: str) -> None:
 def test_each_action_has_a_type_of_its_own() -> None:
     action = ActionData(
         model_id="m", model_version="1", action="rollback", severity="critical",
-        authority="dry_run", dry_run=True, reason="r", finding_id="f.0", event_key="f", window=Span("a", "b"),
+        authority="dry_run", dry_run=True, reason="r",
+        finding_id="f.0", event_key="f", window=Span("a", "b"),
     )  # fmt: skip
     event = cloud_event(ACTION.format(action="rollback"), "/w/m", "s", 0, "a.0", action, "m")
     assert parse(event, ActionData).type == "dev.watchkeeper.rollback.v1"

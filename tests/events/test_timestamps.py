@@ -12,7 +12,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LEAST = (datetime.min.replace(tzinfo=UTC) - EPOCH) // timedelta(milliseconds=1)
 LAST = (datetime.max.replace(tzinfo=UTC) - EPOCH) // timedelta(milliseconds=1)
 #: A day after the calendar begins, so that no offset leads out of it.
-FIRST = datetime.min + timedelta(days=1)
+FIRST = datetime.min.replace(day=2, tzinfo=UTC).replace(tzinfo=None)
 MILLISECONDS = st.integers(LEAST, LAST)
 
 
