@@ -202,8 +202,14 @@ def _infinite(value: object) -> bool:
 
 
 def _named(kind: Kind, given: Mapping[str, Any]) -> str:
-    name = f"{kind} {given.get('prediction_id', 'without prediction_id')!s:.140}"
-    return f"{name} of model {given['model_id']!s:.140}" if "model_id" in given else name
+    name = f"{kind} {_shown(given.get('prediction_id', 'without prediction_id'))}"
+    return f"{name} of model {_shown(given['model_id'])}" if "model_id" in given else name
+
+
+def _shown(value: object) -> str:
+    """An identifier in a message, which stays one line whatever the identifier is."""
+    text = f"{value!s:.140}"
+    return text if text.isprintable() else repr(text)
 
 
 def _blame(given: Mapping[str, Any], error: Exception) -> str:
