@@ -6,16 +6,19 @@ record of the join log; reading the log again gives the same memory, here or on 
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import msgspec
 import zstandard
 
-from monitor.observe.outcomes import Chain, Label, with_label
+from monitor.observe.outcomes import Chain, Label, in_reach, repeated, with_label
+from monitor.observe.rejection import Trace
 from monitor.panes.codec import FORMAT
 
 HOUR_MS = 3_600_000
-#: Entries in one record of the log: about 60 bytes each, at most 260.
-ENTRIES = 3_000
+#: Entries in one record of the log: about 60 bytes each, at most 800; a trace at most 1,100.
+ENTRIES = 1_200
+TRACES = 800
 
 
 class Seen(msgspec.Struct, array_like=True, gc=False):
@@ -31,15 +34,18 @@ class Seen(msgspec.Struct, array_like=True, gc=False):
 class Change(msgspec.Struct, array_like=True):
     """What one flush did to the memory of one model: predictions, labels and reviews by id.
 
-    What was made before `forgotten_ms` was dropped before everything else of the flush; `orphans`
-    are ids whose labels were given up after it. Replayed in this order, the log makes the same
-    memory: a label of a prediction that is forgotten waits, and must not find it again.
+    What was made before `forgotten_ms` (reviews: `reviews_forgotten_ms`) was dropped before
+    everything else of the flush; `orphans` are ids whose labels were given up after it. Replayed in
+    this order, the log makes the same memory: a label of a prediction that is forgotten waits, and
+    must not find it again. `traces` are what is left of the records of labels that wait.
     """
 
     model_id: str
     forgotten_ms: int = 0
+    reviews_forgotten_ms: int = 0
     predictions: list[tuple[str, int, str, str, int]] = []
-    labels: list[tuple[str, int, int, str]] = []
+    traces: list[Trace] = []
+    labels: list[tuple[str, int, int, str, int]] = []
     reviews: list[tuple[str, int, int]] = []
     orphans: list[str] = []
     format: int = FORMAT
@@ -59,10 +65,12 @@ def unpack_change(data: bytes) -> Change:
 def _cut(change: Change) -> Iterator[Change]:
     """The same change in pieces that stay under Kafka's 1 MB, in the order of `restore`."""
     model = change.model_id
-    if change.forgotten_ms:
-        yield Change(model, forgotten_ms=change.forgotten_ms)
+    if change.forgotten_ms or change.reviews_forgotten_ms:
+        yield Change(model, change.forgotten_ms, change.reviews_forgotten_ms)
     for n in range(0, len(change.predictions), ENTRIES):
         yield Change(model, predictions=change.predictions[n : n + ENTRIES])
+    for n in range(0, len(change.traces), TRACES):
+        yield Change(model, traces=change.traces[n : n + TRACES])
     for n in range(0, len(change.labels), ENTRIES):
         yield Change(model, labels=change.labels[n : n + ENTRIES])
     for n in range(0, len(change.reviews), ENTRIES):
@@ -71,13 +79,27 @@ def _cut(change: Change) -> Iterator[Change]:
         yield Change(model, orphans=change.orphans[n : n + ENTRIES])
 
 
-class Memory:
-    """The memory of one model in one source partition."""
+class Claimed(NamedTuple):
+    """What became of the labels that waited for a prediction: how many were taken or repeated.
 
-    def __init__(self, model_id: str) -> None:
+    Those out of reach have waited in vain; their traces are taken along.
+    """
+
+    taken: int
+    repeated: int
+    lost: list[Trace]
+
+
+class Memory:
+    """The memory of one model in one source partition; labels reach `max_delay_ms` far."""
+
+    def __init__(self, model_id: str, max_delay_ms: int = 0) -> None:
         self.model_id = model_id
+        self.max_delay_ms = max_delay_ms
         self.seen: dict[str, Seen] = {}
+        #: Every label that waits, repeated ones too: each is accounted for when its fate is known.
         self.waiting: dict[str, Chain] = {}
+        self._traces: dict[int, Trace] = {}
         self.reviews: dict[str, tuple[int, int]] = {}
         self._hours: dict[int, list[str]] = {}
         self._review_hours: dict[int, list[str]] = {}
@@ -90,8 +112,11 @@ class Memory:
             (key, seen.time_ms, seen.version, seen.prediction, seen.crc)
         )
 
-    def label(self, key: str, label: Label) -> None:
-        """Take a label; it waits where its prediction has not come."""
+    def label(self, key: str, label: Label, trace: Trace | None = None) -> None:
+        """Take a label; with the trace of its record it waits for its prediction."""
+        if trace is not None:
+            self._traces[label.offset] = trace
+            self._change.traces.append(trace)
         self._label(key, label)
         self._change.labels.append((key, *label))
 
@@ -100,12 +125,19 @@ class Memory:
         self._review(key, time_ms, crc)
         self._change.reviews.append((key, time_ms, crc))
 
-    def claim(self, key: str) -> Chain:
-        """Hand the waiting labels of a prediction that has come to it."""
-        chain = self.waiting.pop(key, ())
-        if chain:
-            self.seen[key].chain = chain
-        return chain
+    def claim(self, key: str) -> Claimed:
+        """Hand the waiting labels of a prediction that has come to it, in the order they came."""
+        seen, taken, again, lost = self.seen[key], 0, 0, []
+        for label in sorted(self.waiting.pop(key, ()), key=lambda waited: waited.offset):
+            trace = self._traces.pop(label.offset)
+            if not in_reach(label, seen.time_ms, self.max_delay_ms):
+                lost.append(trace)
+            elif repeated(seen.chain, label):
+                again += 1
+            else:
+                taken += 1
+                seen.chain = with_label(seen.chain, label)
+        return Claimed(taken, again, lost)
 
     def drain(self) -> list[bytes]:
         """What has been added since the last call, as records of the log."""
@@ -114,33 +146,36 @@ class Memory:
 
     def restore(self, change: Change) -> None:
         """Apply a record of the log."""
-        if change.forgotten_ms:
-            self._forget(change.forgotten_ms)
+        self._forget(change.forgotten_ms, change.reviews_forgotten_ms)
         for key, time_ms, version, prediction, crc in change.predictions:
             self._take(key, Seen(time_ms, version, prediction, crc))
             self.claim(key)
-        for key, timestamp, offset, label in change.labels:
-            self._label(key, Label(timestamp, offset, label))
+        for trace in change.traces:
+            self._traces[trace.offset] = trace
+        for key, *label in change.labels:
+            self._label(key, Label(*label))
         for key, time_ms, crc in change.reviews:
             self._review(key, time_ms, crc)
         for key in change.orphans:
-            self.waiting.pop(key, None)
+            self._give_up(key)
 
-    def forget(self, before_ms: int) -> None:
+    def forget(self, before_ms: int, reviews_before_ms: int) -> None:
         """Drop predictions and reviews made before a time (rounded down to an hour)."""
-        if self._forget(before_ms):
-            self._change.forgotten_ms = before_ms
+        if self._forget(before_ms, reviews_before_ms):
+            self._change.forgotten_ms = max(before_ms, 0)
+            self._change.reviews_forgotten_ms = max(reviews_before_ms, 0)
 
-    def orphans(self, before_ms: int) -> dict[str, Chain]:
+    def orphans(self, before_ms: int) -> dict[str, list[Trace]]:
         """Take out labels that came before a time and whose prediction never came.
 
         A chain is judged by its last label, so that all labels of one prediction share its fate.
         """
-        gone = {k: c for k, c in self.waiting.items() if c[-1].timestamp < before_ms}
-        for key in gone:
-            del self.waiting[key]
+        gone = [k for k, chain in self.waiting.items() if chain[-1].timestamp < before_ms]
         self._change.orphans += gone
-        return gone
+        return {key: self._give_up(key) for key in gone}
+
+    def _give_up(self, key: str) -> list[Trace]:
+        return [self._traces.pop(label.offset) for label in self.waiting.pop(key, ())]
 
     def _take(self, key: str, seen: Seen) -> None:
         self.seen[key] = seen
@@ -150,17 +185,23 @@ class Memory:
         seen = self.seen.get(key)
         if seen is None:
             self.waiting[key] = with_label(self.waiting.get(key, ()), label)
-        else:
+            return
+        # A label that waited and was claimed within one flush is met here, after its prediction.
+        self._traces.pop(label.offset, None)
+        if in_reach(label, seen.time_ms, self.max_delay_ms) and not repeated(seen.chain, label):
             seen.chain = with_label(seen.chain, label)
 
     def _review(self, key: str, time_ms: int, crc: int) -> None:
         self.reviews[key] = (time_ms, crc)
         self._review_hours.setdefault(time_ms - time_ms % HOUR_MS, []).append(key)
 
-    def _forget(self, before_ms: int) -> bool:
+    def _forget(self, before_ms: int, reviews_before_ms: int) -> bool:
         dropped = False
-        for hours, entries in ((self._hours, self.seen), (self._review_hours, self.reviews)):
-            for hour in [h for h in hours if h + HOUR_MS <= before_ms]:
+        for hours, entries, before in (
+            (self._hours, self.seen, before_ms),
+            (self._review_hours, self.reviews, reviews_before_ms),
+        ):
+            for hour in [h for h in hours if h + HOUR_MS <= before]:
                 dropped = True
                 for key in hours.pop(hour):
                     entries.pop(key, None)
