@@ -32,16 +32,18 @@ from monitor.registry.config import load_config
 from monitor.registry.specs import Config
 from monitor.stream.broker import EmbeddedKafka
 from monitor.stream.children import ChildProcess, spawn
-from monitor.stream.topics import create_topics
+from monitor.stream.topics import Horizons, create_topics
 
 WORKER_LOG = "worker.log"
 #: In the demo's folder: what the worker published, and the report as JSON.
 EVENTS_FILE = "drift-events.jsonl"
 REPORT_FILE = "report.json"
+#: How lines begin in which the worker's supervisor speaks: of deaths, and new starts.
+_SUPERVISOR = "watchkeeper: "
 CHUNK = 4000
 #: The stream stays so close to its verdicts, in event time, that one can watch both.
 AHEAD_MS = 30 * DAY_MS
-PATIENCE_S = 3.0
+PATIENCE_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ def run(options: Options, console: Console) -> int:
         _say(console, f"Apache Kafka at {kafka.address}.")
         _announce(console, materials.incidents, folder)
         config = load_config(path.read_text(encoding="utf-8"), str(path))
-        asyncio.run(create_topics(config.kafka, config.namespace))
+        asyncio.run(create_topics(config.kafka, config.namespace, Horizons.of(config)))
         worker = _worker(path, folder / WORKER_LOG)
         stack.callback(worker.stop)
         story = Story(materials.incidents)
@@ -137,11 +139,18 @@ async def _stream(
     days = np.unique(materials.sent.flights.departed_ms // DAY_MS) * DAY_MS
     counts = Counts(events=sum(_sent(materials).values()), days=len(days))
     publishing = asyncio.create_task(_publish(materials, config, counts, story))
-    with (folder / EVENTS_FILE).open("wb") as copy, Screen(console, counts, story) as screen:
+    with (
+        (folder / EVENTS_FILE).open("wb") as copy,
+        (folder / WORKER_LOG).open(encoding="utf-8", errors="replace") as log,
+        Screen(console, counts, story) as screen,
+    ):
         watcher = Watcher(config, story, copy)
 
         def check() -> None:
             screen.show()
+            for line in log:
+                if line.startswith(_SUPERVISOR):
+                    screen.say(line.rstrip())
             if publishing.done():
                 publishing.result()
             if worker.returncode is not None:

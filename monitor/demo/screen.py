@@ -68,6 +68,10 @@ class Screen:
         if self._live:
             self._live.stop()
 
+    def say(self, line: str) -> None:
+        """Print a line that stays."""
+        self._console.print(Text(line))
+
     def show(self, last: bool = False) -> None:
         """Bring what is shown up to date; call it often."""
         counts, days = self._counts, len({start for _, start in self._story.windows})
@@ -76,14 +80,14 @@ class Screen:
             found = self._story.outcome(incident)
             if found and incident.name not in self._announced:
                 self._announced.add(incident.name)
-                self._console.print(Text(_announce(incident, found), style="bold"))
+                self.say(_announce(incident, found))
         self._progress.update(self._sent, completed=counts.sent)
         self._progress.update(self._judged, completed=days)
         if self._live:
             self._live.update(Group(self._progress, recent(self._onsets.latest)))
         elif last or time.monotonic() - self._line_at >= _LINE_EVERY_S:
             self._line_at = time.monotonic()
-            self._console.print(
+            self.say(
                 f"{counts.sent:,} of {counts.events:,} events published; {days} of "
                 f"{counts.days} days judged; {len(self._story.findings):,} findings"
             )
