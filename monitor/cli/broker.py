@@ -62,7 +62,7 @@ def jars_bar() -> Iterator[Callable[[Progress], None]]:
         def show(progress: Progress) -> None:
             text = f"Apache Kafka, once: {progress}"
             if not shown:
-                bar = Live(console=console) if console.is_terminal else None
+                bar = Live(console=console, transient=True) if console.is_terminal else None
                 shown.append(None if bar is None else stack.enter_context(bar))
             elif shown[0] is None and progress.jars < progress.of_jars:
                 return
@@ -72,5 +72,7 @@ def jars_bar() -> Iterator[Callable[[Progress], None]]:
                 width = max(10, min(40, console.width - len(text) - 3))
                 filled = width * progress.size // progress.of_size
                 shown[0].update(Text(f"{text} {'━' * filled}{'╌' * (width - filled)}"))
+                if progress.jars == progress.of_jars:
+                    stack.close()
 
         yield show

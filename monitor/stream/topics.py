@@ -298,16 +298,29 @@ async def _create(
         for name, topic in topics.items()
     ]
     response = await admin.create_topics(new)
+    raced: dict[str, Topic] = {}
     for name, code, *message in response.topic_errors:
         refusal = for_code(code)
-        if code and refusal is not TopicAlreadyExistsError:
+        if refusal is TopicAlreadyExistsError:
+            raced[name] = topics[name]
+        elif code:
             raise BrokerError(
                 f"Kafka at {kafka.bootstrap} refuses to create topic {name}: "
                 f"{(message[0] if message else None) or refusal.__name__}"
             )
-    deadline = asyncio.get_running_loop().time() + _VISIBLE_S
+    await _await_leaders(admin, topics, kafka, raced)
+    # Someone else has made these in the same moment: theirs are judged like any that were there.
+    await _compare_settings(admin, raced, kafka, horizons)
+
+
+async def _await_leaders(
+    admin: Any, topics: Mapping[str, Topic], kafka: KafkaSpec, raced: Mapping[str, Topic]
+) -> None:
+    clock = asyncio.get_running_loop().time
+    deadline = clock() + _VISIBLE_S
     while True:
         there = await _partitions(admin)
+        _compare_partitions(kafka, raced, there)
         waiting = [
             name
             for name, topic in topics.items()
@@ -315,7 +328,7 @@ async def _create(
         ]
         if not waiting:
             return
-        if asyncio.get_running_loop().time() > deadline:
+        if clock() > deadline:
             raise BrokerError(
                 f"topic {waiting[0]} was created, but has no leader after {_VISIBLE_S:.0f} s; "
                 "look at the brokers' logs"
