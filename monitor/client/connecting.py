@@ -25,7 +25,7 @@ BATCH_BYTES = 512 * 1024
 _RETRY_S = 0.3
 _PROBE_S = 2.0
 #: A topic that was created a moment ago may not be in the first answer.
-_LOOKS = 5
+_LOOKS = 7
 _LOGIN = (AuthenticationFailedError, SaslAuthenticationFailed, UnsupportedSaslMechanismError)
 
 # What it logs we raise, once and with the remedy; where logging is set up, it is logged as well.
