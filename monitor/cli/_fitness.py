@@ -23,15 +23,18 @@ def unfit(spec: ModelSpec, baseline: Baseline) -> Iterator[str]:
                 f'feature "{name}" is declared {kind}, and {features[name]} in the baseline '
                 f"{baseline.id}; mend one of the two"
             )
-    if spec.data_drift:
-        for pattern in spec.data_drift.include + spec.data_drift.exclude:
-            if features and not any(fnmatchcase(name, pattern) for name in features):
-                yield (
-                    f'"{pattern}" in signals.data_drift.features is none of the features of the '
-                    f"baseline {baseline.id}; {nearest(pattern, features)}"
-                )
-        if not any(spec.data_drift.judges(name) for name in features):
-            yield "no feature is judged; mend signals.data_drift.features, or rebuild the baseline"
+    if spec.data_drift and features:
+        patterns = spec.data_drift.include + spec.data_drift.exclude
+        strange = [p for p in patterns if not any(fnmatchcase(name, p) for name in features)]
+        for pattern in strange:
+            yield (
+                f'"{pattern}" in signals.data_drift.features is none of the features of the '
+                f"baseline {baseline.id}; {nearest(pattern, features)}"
+            )
+        if not strange and not any(spec.data_drift.judges(name) for name in features):
+            yield "no feature is judged; mend signals.data_drift.features"
+    elif spec.data_drift:
+        yield f"the baseline {baseline.id} has no features; rebuild it with their columns"
     subjects = {column.subject for column in baseline.layout.columns}
     if spec.prediction_drift and not subjects & {"prediction", "score"}:
         yield f"the baseline {baseline.id} has no predictions; rebuild it with their column"

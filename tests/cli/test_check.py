@@ -1,0 +1,197 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from monitor.baselines.baseline import Baseline
+from monitor.baselines.build import build_baseline
+from monitor.cli.main import run
+from monitor.registry.specs import DAY_MS
+
+CONFIG = """\
+models:
+  - id: credit
+    positive: default
+    baseline: {path: credit.json}
+    signals:
+      data_drift: {features: {exclude: [channel]}}
+      prediction_drift:
+      performance: {metric: f1}
+    labels: {max_delay: 7d}
+"""
+
+
+def baseline(
+    model_id: str = "credit", labels: bool = True, max_delay_ms: int = 7 * DAY_MS
+) -> bytes:
+    random = np.random.default_rng(1)
+    rows = 1_000
+    truth = random.choice(["default", "repaid"], rows)
+    made = build_baseline(
+        "train",
+        model_id,
+        {
+            "income": random.normal(size=rows),
+            "channel": list(random.choice(["web", "branch"], rows)),
+        },
+        prediction=list(truth),
+        labels=list(truth) if labels else None,
+        max_delay_ms=7 * DAY_MS,
+    )
+    return made.to_json()
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "credit.yaml"
+    path.write_text(CONFIG, encoding="utf-8")
+    (tmp_path / "credit.json").write_bytes(baseline())
+    return path
+
+
+def test_a_fine_configuration_is_told_in_words(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["check", str(config)]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert lines[0] == (
+        f"{config}: 1 model, namespace watchkeeper, Kafka at 127.0.0.1:19092 (PLAINTEXT), "
+        "4 partitions, replication 1"
+    )
+    assert lines[2:-1] == [
+        "credit: classification, risk tier medium, authority dry_run",
+        "baseline credit.json: train, 1,000 rows, 2 features (1 categorical, 1 numeric), "
+        "1,000 labels",
+        "data drift windows of 1h, open 10m longer for late events, at least 500 rows",
+        "features all, except channel",
+        "psi > 0.1 medium, > 0.2 high, > 0.3 critical",
+        "rates > 0.01 medium, > 0.05 high, > 0.1 critical",
+        "prediction drift windows of 1h, open 10m longer for late events, at least 500 rows",
+        "psi > 0.1 medium, > 0.2 high, > 0.3 critical",
+        "js_divergence > 0.1 medium",
+        "performance windows of 1h, open 10m longer for late events, at least 100 labels",
+        "f1 of class default, against the baseline and the last 4 periods",
+        "drop > 0.03 medium, > 0.05 high, > 0.1 critical",
+        "concept > 0.03 medium, > 0.05 high, > 0.1 critical",
+        "labels within 7d, for at least 80% of the predictions",
+        "time panes of 1h, events up to 30s out of order",
+    ]
+
+
+def test_machines_get_it_resolved(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["check", str(config), "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["fine"], answer["problems"]) == (True, [])
+    (model,) = answer["models"]
+    found = Baseline.from_json((config.parent / "credit.json").read_bytes())
+    assert model["baseline_found"] == {
+        "id": "train",
+        "rows": 1_000,
+        "fingerprint": found.fingerprint,
+        "features": {"income": "numeric", "channel": "categorical"},
+    }
+    assert model["data_drift"]["window"]["size_ms"] == model["pane_ms"] == 3_600_000
+    assert len(model["config_hash"]) == 16
+
+
+def test_a_model_without_a_baseline_is_fine_and_told(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config.write_text("id: m\nsignals: {data_drift: }\nclock: events\nvendor: {name: acme}\n")
+    assert run(["check", str(config)]) == 0
+    out = capsys.readouterr().out
+    assert "nothing can be judged; build one with `watchkeeper baseline build`" in out
+    assert "m: classification, risk tier medium, authority dry_run, its events are the clock" in out
+    assert "vendor acme" in out
+
+
+@pytest.mark.parametrize("flags", [[], ["--json"]])
+def test_a_baseline_that_is_missing_is_refused_and_the_rest_still_told(
+    config: Path, capsys: pytest.CaptureFixture[str], flags: list[str]
+) -> None:
+    (config.parent / "credit.json").unlink()
+    assert run(["check", str(config), *flags]) == 2
+    out, err = capsys.readouterr()
+    assert err.startswith(f"watchkeeper: {config.parent / 'credit.json'}: the baseline of model")
+    assert err.count("\n") == 1
+    assert "credit" in out
+    if flags:
+        assert json.loads(out)["fine"] is False
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b"{}", "not a baseline"),
+        (baseline(model_id="other"), "a baseline of model 'other', configured for 'credit'"),
+    ],
+)
+def test_a_baseline_that_is_none_of_the_model_is_refused(
+    config: Path, capsys: pytest.CaptureFixture[str], data: bytes, told: str
+) -> None:
+    (config.parent / "credit.json").write_bytes(data)
+    assert run(["check", str(config)]) == 2
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("change", "data", "told"),
+    [
+        (("exclude: [channel]", "include: [incom]"), baseline(), 'did you mean "income"?'),
+        (("exclude: [channel]", "exclude: [chanel]"), baseline(), 'did you mean "channel"?'),
+        (("exclude: [channel]", "exclude: ['*']"), baseline(), "no feature is judged"),
+        (("positive: default", "positive: yes"), baseline(), 'positive "yes" is no class of'),
+        (("max_delay: 7d", "max_delay: 30d"), baseline(), "labels.max_delay is 30d, and 7d in"),
+        (("", ""), baseline(labels=False), "the baseline train has no labels"),
+        (
+            ("labels:", "features: {income: categorical, channel: categorical}\n    labels:"),
+            baseline(),
+            'feature "income" is declared categorical, and numeric in the baseline train',
+        ),
+        (
+            ("labels:", "features: {channel: categorical, age: numeric}\n    labels:"),
+            baseline(),
+            'feature "age" is declared, and the baseline train has none',
+        ),
+    ],
+)
+def test_a_baseline_that_does_not_fit_fails_the_check(
+    config: Path,
+    capsys: pytest.CaptureFixture[str],
+    change: tuple[str, str],
+    data: bytes,
+    told: str,
+) -> None:
+    config.write_text(CONFIG.replace(*change), encoding="utf-8")
+    (config.parent / "credit.json").write_bytes(data)
+    assert run(["check", str(config)]) == 1
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert told in out.splitlines()[-1]
+    assert out.splitlines()[-1].startswith(f"{config}: model credit: ")
+
+
+def test_a_broken_configuration_is_told_without_a_traceback(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config.write_text(CONFIG.replace("signals", "singals"), encoding="utf-8")
+    assert run(["check", str(config)]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err == (
+        f'watchkeeper: {config}:5: unknown key "singals" in models[0]; did you mean "signals"?\n'
+    )
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe"])
+def test_a_file_that_cannot_be_read_is_told(
+    config: Path, capsys: pytest.CaptureFixture[str], content: bytes | None
+) -> None:
+    config.unlink()
+    if content is not None:
+        config.write_bytes(content)
+    assert run(["check", str(config)]) == 2
+    assert f"{config}: cannot be read" in capsys.readouterr().err
