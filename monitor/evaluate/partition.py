@@ -10,6 +10,7 @@ from monitor.evaluate.inputs import InputWindows
 from monitor.evaluate.judged import Judged
 from monitor.evaluate.outcomes import OutcomeWindows
 from monitor.evaluate.store import PaneStore
+from monitor.evaluate.windows import aligned
 from monitor.observe.model import Monitored
 from monitor.panes.codec import FORMAT
 from monitor.panes.flush import Flush, Record
@@ -113,9 +114,13 @@ class ModelWindows:
         """Take up what `to_row` wrote; a signal that was added since begins anew."""
         for name, (next_end, silent) in row.inputs.items():
             if name in self.inputs:
-                self.inputs[name].next_end, self.inputs[name].silent = next_end, silent
+                windows = self.inputs[name]
+                windows.silent = silent
+                if next_end is not None:
+                    windows.next_end = aligned(windows.window, next_end)
         if self.outcomes and len(row.outcomes) == len(self.outcomes.ages):
-            self.outcomes.next_end = list(row.outcomes)
+            window = self.outcomes.window
+            self.outcomes.next_end = [end and aligned(window, end) for end in row.outcomes]
             self.outcomes.history = row.history
             self.outcomes.published = row.published
         self.dropped = dict(row.dropped)
