@@ -7,13 +7,13 @@ so that `watchkeeper compare` never waits for Faust.
 
 import ast
 import importlib
-import os
 import pkgutil
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 
 import click
+from click.utils import PacifyFlushWrapper
 
 import monitor.cli
 from monitor import __version__
@@ -81,11 +81,12 @@ def run(arguments: Sequence[str]) -> int:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has enough of it (`| head`); the interpreter's own flush at
-        # its end must not complain about that.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except SystemExit:
+        # So click ends when whoever read our output has enough of it (`| head`): with 1, which
+        # would be an answer. Its wrapper keeps the interpreter's last flush from complaining.
+        if isinstance(sys.stdout, PacifyFlushWrapper):
+            return 0
+        raise
     except OSError as error:
         if error.filename is None:
             raise

@@ -109,12 +109,18 @@ def test_a_broker_that_cannot_start_says_why(tmp_path: Path) -> None:
     assert "\n" not in str(refused.value)
 
 
+@pytest.fixture(scope="module")
+def used(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory for one broker after the other."""
+    return tmp_path_factory.mktemp("used")
+
+
 @pytest.mark.parametrize(
     "number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda n: n.name
 )
-def test_the_broker_goes_with_its_parent(number: signal.Signals, tmp_path: Path) -> None:
+def test_the_broker_goes_with_its_parent(number: signal.Signals, used: Path) -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", PARENT, str(tmp_path)],
+        [sys.executable, "-c", PARENT, str(used)],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
