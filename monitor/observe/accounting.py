@@ -30,7 +30,8 @@ class Accounting:
         """Plain mappings: topic to outcome to events, and `topic!reasons` to reason to events."""
         rows: dict[str, dict[str, int]] = {}
         for (topic, outcome), n in sorted(self.counts.items()):
-            rows.setdefault(topic, {})[outcome] = n
+            if n:  # whether anything ever waited depends on which topic was read first
+                rows.setdefault(topic, {})[outcome] = n
         for (topic, reason), n in sorted(self.reasons.items()):
             rows.setdefault(f"{topic}!reasons", {})[reason] = n
         return rows

@@ -2,7 +2,6 @@
 
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,14 +12,14 @@ from monitor.events.limits import LEAST_PLAUSIBLE_MS
 from monitor.observe.accounting import Accounting
 from monitor.observe.fold import PaneKey
 from monitor.observe.memory import Seen
-from monitor.observe.outcomes import Label, class_name
-from monitor.observe.rejection import Rejected
+from monitor.observe.outcomes import Label, class_name, in_reach, repeated
+from monitor.observe.rejection import Rejected, Trace, trace
 from monitor.observe.state import ModelState
 from monitor.observe.watermark import Watermarks
 from monitor.panes.flush import Record
 
 Times = npt.NDArray[np.int64]
-Reject = Callable[[str, Record, Rejected], None]
+Reject = Callable[[str, Record | Trace, Rejected], None]
 #: An event may be this far ahead of the broker's clock.
 FUTURE_MS = 5 * 60_000
 #: Corrections of one prediction; a producer that relabels for ever must not grow our memory.
@@ -113,20 +112,21 @@ class Intake:
 
     def _settle(self, state: ModelState, key: str) -> None:
         """Labels that waited for a prediction are counted now; those beyond its horizon never."""
-        seen, waited = state.memory.seen[key], state.memory.claim(key)
-        beyond = [x for x in waited if x.timestamp - seen.time_ms > state.max_delay_ms]
-        for label in beyond:
-            self.reject("labels", *orphan(state, key, label))
+        claimed = state.memory.claim(key)
+        for left in claimed.lost:
+            self.reject("labels", left, orphaned(state, key))
         state.relabel(key, ())
-        self.accounting.add("labels", "waiting", -len(waited))
-        self.accounting.add("labels", "counted", len(waited) - len(beyond))
+        self.accounting.add("labels", "waiting", -sum((*claimed[:2], len(claimed.lost))))
+        self.accounting.add("labels", "counted", claimed.taken)
+        self.accounting.add("labels", "duplicate", claimed.repeated)
 
     def labels(self, state: ModelState, rows: list[Any], records: list[Record]) -> set[PaneKey]:
         """Take labels of one model in offset order; return the outcome panes touched."""
         kept, times = self._in_time("labels", state, rows, records)
-        self.marks.advance("labels", state.id, times)
+        found = self.marks.advance("labels", state.id, times)
+        known = np.maximum(times, found).tolist()
         touched: set[PaneKey] = set()
-        for k, time_ms in zip(kept, times.tolist(), strict=True):
+        for k, time_ms, known_ms in zip(kept, times.tolist(), known, strict=True):
             row, record = rows[k], records[k]
             if not state.joins:
                 why = "the model declares no labels; add `labels:` to its configuration"
@@ -136,26 +136,36 @@ class Intake:
             key, memory = row.prediction_id, state.memory
             seen = memory.seen.get(key)
             chain = seen.chain if seen else memory.waiting.get(key, ())
-            name = class_name(row.label)
-            if any(x.timestamp == time_ms and x.label == name for x in chain):
+            label = Label(time_ms, record.offset, class_name(row.label), known_ms)
+            # In this order, and nothing but waiting without its prediction, so that a label meets
+            # the same fate whether it is read before or after its prediction.
+            if seen and not in_reach(label, seen.time_ms, state.max_delay_ms):
+                self.reject("labels", record, orphaned(state, key))
+            elif seen and repeated(chain, label):
                 self.accounting.add("labels", "duplicate")
             elif len(chain) >= LABELS_LIMIT:
                 why = f"prediction {key} has {len(chain)} labels, limit {LABELS_LIMIT}"
                 self.reject("labels", record, Rejected("limit_labels", why, model_id=state.id))
-            elif seen and time_ms - seen.time_ms > state.max_delay_ms:
-                self.reject("labels", record, _orphaned(state, key))
+            elif seen:
+                memory.label(key, label)
+                self.accounting.add("labels", "counted")
+                touched.add(state.relabel(key, chain))
             else:
-                memory.label(key, Label(time_ms, record.offset, name))
-                self.accounting.add("labels", "counted" if seen else "waiting")
-                if seen:
-                    touched.add(state.relabel(key, chain))
+                memory.label(key, label, trace(record))
+                self.accounting.add("labels", "waiting")
         return touched
 
     def reviews(self, state: ModelState, rows: list[Any], records: list[Record]) -> None:
         """Take reviews of one model: ids are remembered, and each is counted once."""
         kept, times = self._in_time("reviews", state, rows, records)
-        self.marks.advance("reviews", state.id, times)
-        for k, time_ms in zip(kept, times.tolist(), strict=True):
+        found = self.marks.advance("reviews", state.id, times)
+        late = state.forgotten(times, found)
+        for k, time_ms, too_late in zip(kept, times.tolist(), late.tolist(), strict=True):
+            if too_late:
+                why = f"event time {time_ms} is so far behind that its like may be forgotten"
+                rejected = Rejected("late", why, outcome="late", model_id=state.id)
+                self.reject("reviews", records[k], rejected)
+                continue
             key, crc = rows[k].review_id, zlib.crc32(records[k].value or b"")
             before = state.memory.reviews.get(key)
             if before is not None:
@@ -199,23 +209,8 @@ class Intake:
         return np.flatnonzero(~bad).tolist(), times[~bad]
 
 
-@dataclass(frozen=True, slots=True)
-class Waited:
-    """A label that has waited in memory: its place in the topic, and what is left of it."""
-
-    offset: int
-    timestamp: int
-    key: bytes
-    value: bytes
-
-
-def orphan(state: ModelState, key: str, label: Label) -> tuple[Waited, Rejected]:
-    """A label that waited in vain, and why it is given up."""
-    record = Waited(label.offset, label.timestamp, key.encode(), label.label.encode())
-    return record, _orphaned(state, key)
-
-
-def _orphaned(state: ModelState, key: str) -> Rejected:
+def orphaned(state: ModelState, key: str) -> Rejected:
+    """Why a label is given up."""
     # Whether the prediction was never made or is long forgotten cannot be told, so neither is said.
     why = f"no prediction {key} within {state.max_delay_ms} ms before it (labels.max_delay)"
     return Rejected("orphan_label", why, model_id=state.id)

@@ -152,8 +152,8 @@ class Memory:
             self.claim(key)
         for trace in change.traces:
             self._traces[trace.offset] = trace
-        for key, *label in change.labels:
-            self._label(key, Label(*label))
+        for key, timestamp, offset, label, known_ms in change.labels:
+            self._label(key, Label(timestamp, offset, label, known_ms))
         for key, time_ms, crc in change.reviews:
             self._review(key, time_ms, crc)
         for key in change.orphans:

@@ -2,7 +2,11 @@
 
 A cell counts predictions of one class that were labelled with another, in the age bucket of the
 label. A correction is a change in the bucket of *its* age: minus the old cell, plus the new. So
-the sum of the buckets up to an age is what was known at that age, in whatever order labels came.
+the sum of the buckets up to an age is what was known at that age.
+
+A label's age is the age at which it was *known*: by its own time, or, if it came behind the
+watermark of the labels, by that. Whoever judges a window when the watermark has passed an age sees
+all labels of that age and none that come later, whenever it looks.
 """
 
 from bisect import bisect_left
@@ -16,11 +20,15 @@ from monitor.stats.grid import canonical
 
 
 class Label(NamedTuple):
-    """One label; sorts by (timestamp in ms, offset): the greatest is the one that holds."""
+    """One label; sorts by (timestamp in ms, offset): the greatest is the one that holds.
+
+    `known_ms` is its timestamp, or the watermark that it came behind.
+    """
 
     timestamp: int
     offset: int
     label: str
+    known_ms: int
 
 
 Chain = tuple[Label, ...]
@@ -31,25 +39,45 @@ def with_label(chain: Chain, label: Label) -> Chain:
     return tuple(sorted((*chain, label)))
 
 
+def repeated(chain: Chain, label: Label) -> bool:
+    """Whether a label says what the chain has already, of the same time."""
+    return any(x.timestamp == label.timestamp and x.label == label.label for x in chain)
+
+
+def in_reach(label: Label, predicted_at: int, max_delay_ms: int) -> bool:
+    """Whether a label was known at most `max_delay_ms` after its prediction, or made so before."""
+    return (
+        label.known_ms - predicted_at <= max_delay_ms
+        and predicted_at - label.timestamp <= max_delay_ms
+    )
+
+
 def changes(
     chain: Chain, predicted_at: int, ages_ms: tuple[int, ...]
 ) -> Iterator[tuple[int, str, int]]:
-    """Changes (age bucket, label, ±1) that the labels of a prediction make, in order of time.
+    """Changes (age bucket, label, ±1) that the labels of a prediction make, as they were known.
 
     A label older than the last age makes none.
 
-    >>> list(changes((Label(5, 0, "a"), Label(30, 1, "b")), 0, (10, 100)))
+    >>> list(changes((Label(5, 0, "a", 5), Label(30, 1, "b", 30)), 0, (10, 100)))
     [(0, 'a', 1), (1, 'a', -1), (1, 'b', 1)]
     """
-    held: str | None = None
-    for timestamp, _, label in chain:
-        bucket = bisect_left(ages_ms, timestamp - predicted_at)
-        if bucket == len(ages_ms) or label == held:
+    held: Label | None = None
+    for label in sorted(chain, key=_when_known):
+        bucket = bisect_left(ages_ms, label.known_ms - predicted_at)
+        if bucket == len(ages_ms):
+            return
+        if held is not None and label < held:
             continue
-        if held is not None:
-            yield bucket, held, -1
-        yield bucket, label, 1
+        if held is None or held.label != label.label:
+            if held is not None:
+                yield bucket, held.label, -1
+            yield bucket, label.label, 1
         held = label
+
+
+def _when_known(label: Label) -> tuple[int, Label]:
+    return label.known_ms, label
 
 
 def class_name(value: object) -> str:

@@ -10,15 +10,15 @@ from monitor.events.types import EndOfStream
 from monitor.observe.accounting import Accounting
 from monitor.observe.decode import Decoder
 from monitor.observe.fold import PaneKey
-from monitor.observe.intake import Intake, orphan
+from monitor.observe.intake import Intake, orphaned
 from monitor.observe.memory import unpack_change
 from monitor.observe.model import Monitored
-from monitor.observe.rejection import Rejected, dead_letter
+from monitor.observe.rejection import Rejected, Trace, dead_letter, trace
 from monitor.observe.state import ModelState
 from monitor.observe.watermark import Watermarks
 from monitor.panes.codec import FORMAT
 from monitor.panes.flush import Flush, Output, Record
-from monitor.panes.messages import UNHEARD, InputPane, OutcomePane, Progress, decode, encode
+from monitor.panes.messages import InputPane, OutcomePane, Progress, decode, encode
 
 INPUTS = ("predictions", "labels", "reviews")
 #: Rows that may wait to be binned; more are binned at once, so that memory stays bounded.
@@ -115,15 +115,16 @@ class ObservePartition:
         self._changed[state.id] |= state.fold.fold(state.pile, state.panes)
         state.pile = type(state.pile)()
 
-    def _reject(self, topic: str, record: Record, rejected: Rejected) -> None:
+    def _reject(self, topic: str, record: Record | Trace, rejected: Rejected) -> None:
         self.accounting.reject(topic, rejected.outcome, rejected.reason)
-        letter = dead_letter(rejected, record, topic, self.source)
-        place = (topic, str(self.source), str(record.offset))
+        left = record if isinstance(record, Trace) else trace(record)
+        letter = dead_letter(rejected, left, topic, self.source)
+        place = (topic, str(self.source), str(left.offset))
         event = cloud_event(
             type=DEAD_LETTER,
             source="/watchkeeper/observe",
             subject=rejected.reason,
-            time_ms=record.timestamp,
+            time_ms=left.append_ms,
             id=event_key("dead-letter", *place),
             data=letter,
             partitionkey=rejected.model_id or topic,
@@ -194,12 +195,11 @@ class ObservePartition:
 
     def _expire(self, state: ModelState, flush: Flush) -> None:
         """Give up labels whose prediction can no longer come."""
-        delay = max(state.max_delay_ms, state.lateness_ms)
-        before = self.marks.of("predictions", state.id) - delay - state.pane_ms
-        for key, chain in state.memory.orphans(before).items():
-            self.accounting.add("labels", "waiting", -len(chain))
-            for label in chain:
-                self._reject("labels", *orphan(state, key, label))
+        before = state.horizon(self.marks.of("predictions", state.id)) - state.pane_ms
+        for key, traces in state.memory.orphans(before).items():
+            self.accounting.add("labels", "waiting", -len(traces))
+            for left in traces:
+                self._reject("labels", left, orphaned(state, key))
         for pane in self._relabelled[state.id]:
             message = state.outcome_snapshot(pane)
             self._keep(_outcome_row(message), encode(message), flush)
@@ -229,10 +229,10 @@ class ObservePartition:
         mark = self.marks.of("predictions", state.id)
         if state.joins:
             mark = min(mark, self.marks.of("labels", state.id))
-        if mark == UNHEARD:
-            return
-        horizon = mark - state.max_delay_ms - state.lateness_ms
-        state.memory.forget(horizon - state.pane_ms)
+        horizon = state.horizon(mark)
+        # By their own watermark: it alone says which of them may still come, or come again.
+        reviews = state.horizon(self.marks.of("reviews", state.id))
+        state.memory.forget(horizon - state.pane_ms, reviews - state.pane_ms)
         still = state.pane_ms
         unsent = self._unsent[state.id]
         for key in [k for k in state.outcomes if k[1] + still <= horizon and k not in unsent]:

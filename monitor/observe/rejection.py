@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from typing import NamedTuple
 
 from monitor.events.cloudevents import rfc3339
 from monitor.events.limits import HEAD_BYTES
@@ -22,18 +23,34 @@ class Rejected(Exception):
         self.model_id = model_id
 
 
-def dead_letter(rejected: Rejected, record: Record, topic: str, partition: int) -> DeadLetterData:
-    """Describe a rejected record: reason, place, size, SHA-256 and the first KiB."""
+class Trace(NamedTuple):
+    """What a dead letter tells of a record: all that is kept of one that waits in memory."""
+
+    offset: int
+    append_ms: int
+    size: int
+    sha256: bytes
+    head: bytes
+
+
+def trace(record: Record) -> Trace:
+    """Place, size, SHA-256 and the first KiB of a record."""
     value = record.value or b""
+    digest = hashlib.sha256(value).digest()
+    return Trace(record.offset, record.timestamp, len(value), digest, value[:HEAD_BYTES])
+
+
+def dead_letter(rejected: Rejected, left: Trace, topic: str, partition: int) -> DeadLetterData:
+    """Describe a rejected record: reason, place, size, SHA-256 and the first KiB."""
     return DeadLetterData(
         reason=rejected.reason,
         detail=rejected.detail,
         topic=topic,
         partition=partition,
-        offset=record.offset,
-        size=len(value),
-        sha256=hashlib.sha256(value).hexdigest(),
-        head=base64.b64encode(value[:HEAD_BYTES]).decode(),
+        offset=left.offset,
+        size=left.size,
+        sha256=left.sha256.hex(),
+        head=base64.b64encode(left.head).decode(),
         model_id=rejected.model_id,
-        append_time=rfc3339(record.timestamp),
+        append_time=rfc3339(left.append_ms),
     )

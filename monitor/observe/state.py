@@ -3,14 +3,17 @@
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 
 from monitor.observe.decode import Features
 from monitor.observe.fold import Fold, Pane, PaneKey, Pile
-from monitor.observe.memory import Memory
+from monitor.observe.memory import HOUR_MS, Memory
 from monitor.observe.model import Monitored
 from monitor.observe.outcomes import Chain, Classes, OutcomeCounts
 from monitor.panes.codec import pack, unpack
 from monitor.panes.messages import InputPane, OutcomePane
+
+Times = npt.NDArray[np.int64]
 
 
 class ModelState:
@@ -29,7 +32,7 @@ class ModelState:
         #: Snapshots made with an earlier baseline: they pass on as they are, and never merge.
         self.foreign: dict[PaneKey, list[InputPane]] = {}
         self.outcomes: dict[PaneKey, OutcomeCounts] = {}
-        self.memory = Memory(self.id)
+        self.memory = Memory(self.id, self.max_delay_ms)
         outcomes = model.baseline.outcomes if model.baseline else None
         self.ages_ms = outcomes.ages_ms if outcomes else ()
         self.classes = Classes(outcomes.classes if outcomes else ())
@@ -39,6 +42,15 @@ class ModelState:
     def pane_key(self, version: str, time_ms: int) -> PaneKey:
         """The pane of a model version that an event time falls into."""
         return version, time_ms - time_ms % self.pane_ms
+
+    def horizon(self, mark_ms: int) -> int:
+        """Before it, nothing refers to an event any more once a watermark is at `mark_ms`."""
+        return mark_ms - self.max_delay_ms - self.lateness_ms
+
+    def forgotten(self, times: Times, marks: Times) -> npt.NDArray[np.bool_]:
+        """Which event times may be forgotten already, each with the watermark that it found."""
+        horizon = marks - self.max_delay_ms - self.lateness_ms - self.pane_ms
+        return np.asarray(times - times % HOUR_MS + HOUR_MS <= horizon)
 
     def outcome(self, key: PaneKey) -> OutcomeCounts:
         """The outcome pane of a key, made when first asked for."""
