@@ -261,7 +261,7 @@ def test_the_end_of_a_stream() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [[], {}, b"", 1j, Decimal(1), np.array([1]), np.datetime64("NaT")]
+    "value", [[], {}, b"", 1j, Decimal(1), np.array([1]), np.datetime64("NaT", "s")]
 )
 def test_what_is_no_scalar_is_not_made_one(value: object) -> None:
     with pytest.raises(TypeError):
