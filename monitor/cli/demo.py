@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from monitor.cli._terminal import terminal
+from monitor.errors import DataError
 
 
 @click.command("demo")
@@ -26,10 +27,20 @@ def command(folder: Path | None, port: int, clean: bool, keep: bool) -> int:
     Needs nothing but this: Apache Kafka comes from Maven Central at the first start. Exits with 0
     if every incident was found within three windows and every event is accounted for, else 1.
     """
-    from monitor.demo.incidents import INCIDENTS
-    from monitor.demo.run import Options, run
+    from monitor.cli.broker import jars_bar
+
+    try:
+        from monitor.demo.incidents import INCIDENTS
+        from monitor.demo.run import Options, run
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("monitor"):
+            raise
+        raise DataError(
+            f"the demo needs {error.name}; install it with: pip install 'watchkeeper[demo]'"
+        ) from None
 
     # However it is told to end, it ends like at Ctrl-C: broker and worker stopped, files gone.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
-    return run(Options(folder, port, () if clean else INCIDENTS, keep), terminal())
+    with jars_bar() as jars:
+        return run(Options(folder, port, () if clean else INCIDENTS, keep), terminal(), jars)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -32,6 +33,7 @@ from monitor.registry.config import load_config
 from monitor.registry.specs import Config
 from monitor.stream.broker import EmbeddedKafka
 from monitor.stream.children import ChildProcess, spawn
+from monitor.stream.jars import Progress
 from monitor.stream.topics import Horizons, create_topics
 
 WORKER_LOG = "worker.log"
@@ -56,22 +58,21 @@ class Options:
     keep: bool = False
 
 
-def run(options: Options, console: Console) -> int:
+def run(options: Options, console: Console, jars: Callable[[Progress], None] | None = None) -> int:
     """Run the demo; return 0 if all went as announced and every event is accounted for, else 1.
 
-    Nothing that it starts outlives it.
+    `jars` hears of Kafka's jars, where they have to be fetched. Nothing that it starts outlives it.
     """
     with contextlib.ExitStack() as stack:
         folder = _folder(options.folder, stack)
+        kafka = EmbeddedKafka(folder / "kafka", options.port)
+        stack.callback(kafka.stop)
+        kafka.start(jars)
+        _say(console, f"Apache Kafka at {kafka.address}, in {folder}.")
         _say(console, "Reading a year of flights, and training the model on January and February.")
         materials = gather(options.incidents)
         _say(console, _describe(materials))
-        kafka = EmbeddedKafka(folder / "kafka", options.port)
-        stack.callback(kafka.stop)
-        with console.status("starting Apache Kafka") as status:
-            kafka.start(lambda progress: status.update(f"fetching Apache Kafka: {progress}"))
         path = write(materials, folder, kafka.address)
-        _say(console, f"Apache Kafka at {kafka.address}.")
         _announce(console, materials.incidents, folder)
         config = load_config(path.read_text(encoding="utf-8"), str(path))
         asyncio.run(create_topics(config.kafka, config.namespace, Horizons.of(config)))

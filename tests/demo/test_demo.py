@@ -93,6 +93,20 @@ def lasting(finding: FindingData) -> FindingData:
     return msgspec.structs.replace(finding, revision=0, source_offsets={})
 
 
+def test_without_its_extra_it_says_what_to_install() -> None:
+    code = (
+        "import sys; sys.modules['polars'] = None\n"
+        "from monitor.cli.main import run; sys.exit(run(['demo']))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=60
+    )
+    assert ended.returncode == 2
+    assert ended.stderr == (
+        "watchkeeper: the demo needs polars; install it with: pip install 'watchkeeper[demo]'\n"
+    )
+
+
 def test_ctrl_c_ends_it_and_all_that_it_started(tmp_path: Path) -> None:
     folder = tmp_path / "interrupted"
     process = subprocess.Popen(
