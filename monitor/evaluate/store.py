@@ -13,12 +13,16 @@ PaneId = tuple[str, str, int, int, int, str]
 
 
 def pane_id(pane: Pane) -> PaneId:
-    """What a later snapshot of the same pane shares with it: its row key in the state."""
+    """What a later snapshot of the same pane shares with it: its row key in the state.
+
+    Inputs counted with two baselines stand side by side. Outcomes don't: where the baseline has
+    changed, observe counts the whole pane anew.
+    """
     if isinstance(pane, InputPane):
-        kind, block = "input", pane.block
+        kind, block, fingerprint = "input", pane.block, pane.fingerprint
     else:
-        kind, block = "outcome", 0
-    return kind, pane.version, pane.start_ms, pane.source, block, pane.fingerprint
+        kind, block, fingerprint = "outcome", 0, ""
+    return kind, pane.version, pane.start_ms, pane.source, block, fingerprint
 
 
 class PaneStore:

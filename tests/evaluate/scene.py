@@ -1,12 +1,13 @@
 """Panes and progress as evaluate hears them, and what it says: times are minutes after T0."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from monitor.evaluate.partition import EvaluatePartition
+from monitor.events.timestamps import to_ms
 from monitor.observe.model import Monitored
 from monitor.panes.codec import pack
 from monitor.panes.flush import Flush
@@ -66,6 +67,26 @@ class Scene:
         packed = pack(np.zeros(width, dtype=np.int64) if counts is None else counts)
         mark = known.fingerprint if known and fingerprint is None else fingerprint or ""
         return InputPane(model, version, at(minute), source, 0, rows, mark, packed)
+
+    def outcome(
+        self,
+        minute: int,
+        predictions: int,
+        labels: Mapping[tuple[int, str, str], int] | None = None,
+        source: int = 0,
+        version: str = "1",
+        fingerprint: str | None = None,
+    ) -> OutcomePane:
+        """A pane of outcomes of model m; `labels` is age, label, prediction to a change."""
+        model = self.models["m"]
+        assert model.baseline
+        outcomes = model.baseline.outcomes
+        assert outcomes
+        counts = np.zeros_like(outcomes.counts)
+        for (age, label, prediction), n in (labels or {}).items():
+            counts[age, outcomes.index(label), outcomes.index(prediction)] += n
+        mark = model.fingerprint if fingerprint is None else fingerprint
+        return OutcomePane("m", version, at(minute), source, predictions, mark, pack(counts))
 
     def progress(
         self,
@@ -127,8 +148,6 @@ class Scene:
 
 def minute(text: str) -> int:
     """RFC 3339 as whole minutes after T0."""
-    from monitor.events.timestamps import to_ms
-
     minutes_, rest = divmod(to_ms(text) - T0, MINUTE)
     assert rest == 0
     return minutes_
