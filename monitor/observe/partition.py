@@ -58,6 +58,11 @@ class ObservePartition:
         self._changed: dict[str, set[PaneKey]] = {m: set() for m in self.states}
         self._relabelled: dict[str, set[PaneKey]] = {m: set() for m in self.states}
         self._unsent: dict[str, set[PaneKey]] = {m: set() for m in self.states}
+        #: Open panes of live models that have changed since evaluate was last told. Where all
+        #: fall silent, time goes on without us, and windows close over what evaluate has.
+        self._open: dict[str, set[PaneKey]] = {
+            m.spec.id: set() for m in models if m.spec.clock == "append"
+        }
         self._stored: set[bytes] = set()
         self._told: dict[tuple[str, str], int] = {}
 
@@ -160,6 +165,8 @@ class ObservePartition:
         for state in self.states.values():
             flush.log += state.memory.drain()
         boundaries = self._boundaries()
+        if heartbeat:
+            self._show_open(flush)
         if heartbeat or boundaries != self._told:
             self._tell(flush, offsets, idle)
             self._told = boundaries
@@ -188,9 +195,12 @@ class ObservePartition:
                 flush.outputs.append(Output("panes", state.id.encode(), encode(message)))
                 self._delete(_input_row(message), flush)
             del state.panes[key]
-        for key in self._changed[state.id] & state.panes.keys():
+        changed = self._changed[state.id] & state.panes.keys()
+        for key in changed:
             for message in state.input_snapshots(key):
                 self._keep(_input_row(message), encode(message), flush)
+        if state.id in self._open:
+            self._open[state.id] = (self._open[state.id] | changed) & state.panes.keys()
         self._changed[state.id] = set()
 
     def _expire(self, state: ModelState, flush: Flush) -> None:
@@ -205,6 +215,14 @@ class ObservePartition:
             self._keep(_outcome_row(message), encode(message), flush)
         self._unsent[state.id] |= self._relabelled[state.id]
         self._relabelled[state.id] = set()
+
+    def _show_open(self, flush: Flush) -> None:
+        """Send the open panes of live models as they are: their final snapshots replace these."""
+        for model, keys in self._open.items():
+            for key in sorted(keys):
+                for message in self.states[model].input_snapshots(key):
+                    flush.outputs.append(Output("panes", model.encode(), encode(message)))
+            self._open[model] = set()
 
     def _tell(self, flush: Flush, offsets: Mapping[str, int], idle: tuple[str, ...]) -> None:
         """Revised outcome panes, then how far time has come, to every partition of `panes`."""
@@ -281,6 +299,8 @@ class ObservePartition:
             self.states[model].restore_outcomes(messages)
             # Sent again at the next boundary: a repeated snapshot replaces an equal one.
             self._unsent[model] = set(self.states[model].outcomes)
+        for model in self._open:
+            self._open[model] = set(self.states[model].panes)
         for state in self.states.values():
             self._forget(state, Flush())
 

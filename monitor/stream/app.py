@@ -124,4 +124,5 @@ def run(app: WatchkeeperApp) -> None:
         override_logging=False,
         loop=asyncio.new_event_loop(),
     )
+    worker.spinner = None  # it writes control characters, terminal or not
     worker.execute_from_commandline()

@@ -37,6 +37,8 @@ def _baseline(spec: ModelSpec, folder: Path) -> Baseline | None:
         ) from None
     except OSError as error:
         raise BaselineError(f"{path}: cannot be read: {error}") from None
+    except BaselineError as error:
+        raise BaselineError(f"{path}: {error}") from None
     if baseline.model_id != spec.id:
         raise BaselineError(
             f"{path}: a baseline of model {baseline.model_id!r}, configured for {spec.id!r}; "

@@ -32,6 +32,10 @@ def work(config: Config) -> None:
     # Faust tells of every rebalance as a warning or an error; what matters we say ourselves.
     for noisy in ("faust", "mode", "aiokafka", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
+    # A broker that has just started elects its coordinators at the first question; it is asked again.
+    logging.getLogger("aiokafka.consumer.group_coordinator").addFilter(
+        lambda record: "GroupCoordinatorNotAvailable" not in record.getMessage()
+    )
     models = read_models(config)
     check_topics(config)
     with tempfile.TemporaryDirectory(prefix="watchkeeper-") as datadir:
