@@ -141,7 +141,9 @@ class Pipeline:
 
     def accounting(self) -> Accounting:
         """The counters of all source partitions."""
-        return total(u.logic.accounting for u in self.units if isinstance(u.logic, ObservePartition))
+        return total(
+            u.logic.accounting for u in self.units if isinstance(u.logic, ObservePartition)
+        )
 
 
 __all__ = ["PARTITIONS", "Pipeline", "Unit"]

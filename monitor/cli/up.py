@@ -1,7 +1,6 @@
 """Start Apache Kafka and a worker on this machine, in one command."""
 
 import asyncio
-import sys
 from pathlib import Path
 
 import click
@@ -17,7 +16,9 @@ from monitor.stream.topics import create_topics
 @click.command("up")
 @click.argument("config", type=click.Path(path_type=Path, dir_okay=False))
 @click.option(
-    "--data-dir", type=click.Path(path_type=Path, file_okay=False), help="Where Kafka keeps its data."
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where Kafka keeps its data.",
 )
 def command(config: Path, data_dir: Path | None) -> int:
     """Run broker and worker for CONFIG until told to stop; the data are kept between starts."""

@@ -34,7 +34,9 @@ def workers(folder: Path) -> list[int]:
     listed = subprocess.run(
         ["ps", "-axww", "-o", "pid=,args="], check=True, capture_output=True, text=True
     ).stdout
-    ours = re.compile(rf"^\s*(\d+) \S*python\S* -m monitor\.cli\.main worker --unsupervised {folder}/")
+    ours = re.compile(
+        rf"^\s*(\d+) \S*python\S* -m monitor\.cli\.main worker --unsupervised {folder}/"
+    )
     return [int(m[1]) for m in map(ours.match, listed.splitlines()) if m]
 
 
@@ -131,4 +133,3 @@ def test_a_paused_worker_is_fenced_when_it_comes_back(tmp_path: Path, rehearsed:
     assert "another worker has taken it over" in log
     assert "worker ended with exit code 3" in log
     assert_nothing_changed(folder, said, rehearsed)
-
