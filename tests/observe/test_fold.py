@@ -1,6 +1,5 @@
 """Rows to counts, against a loop over rows and edges that knows nothing of numpy's searches."""
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +14,8 @@ from monitor.observe.decode import Decoder
 from monitor.observe.fold import SORT_FROM, Fold, Pane, PaneKey, Pile
 from monitor.observe.model import Monitored
 from monitor.registry.specs import ModelSpec
-from monitor.stats.grid import CategoricalGrid, NumericGrid
+from monitor.stats.grid import NumericGrid
+from tests.observe.slots import slot
 from tests.observe.stream import HOUR, T0, log, monitored, prediction, spec
 
 MODEL = monitored()
@@ -58,25 +58,6 @@ def pile_of(rows: Sequence[Any], mistyped: dict[int, list[str]]) -> Pile:
     return pile
 
 
-def numeric_slot(grid: NumericGrid, value: Any) -> int:
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return grid.width + grid.NULL
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return grid.width + grid.TYPE_ERROR
-    return sum(1 for edge in grid.edges.tolist() if edge <= value)
-
-
-def categorical_slot(grid: CategoricalGrid, value: Any) -> int:
-    if value is None:
-        return grid.width + grid.NULL
-    if isinstance(value, (list, dict)):
-        return grid.width + grid.TYPE_ERROR
-    name = value if isinstance(value, str) else str(value).lower()
-    if name in grid.categories:
-        return grid.categories.index(name)
-    return grid.width + (grid.OTHER if name in grid.others else grid.UNSEEN)
-
-
 def expected(events: Sequence[dict[str, Any]]) -> Expected:
     """Rows and counts by pane, one event and one column at a time."""
     assert MODEL.baseline
@@ -88,12 +69,7 @@ def expected(events: Sequence[dict[str, Any]]) -> Expected:
         for column in layout.columns:
             name = column.subject.removeprefix("feature/")
             value = event["features"].get(name) if name != column.subject else event[name]
-            slot = (
-                numeric_slot(column.grid, value)
-                if isinstance(column.grid, NumericGrid)
-                else categorical_slot(column.grid, value)
-            )
-            counts[column.subject, slot] += 1
+            counts[column.subject, slot(column.grid, value)] += 1
         panes[key] = (rows + 1, counts)
     return panes
 
@@ -221,5 +197,5 @@ def test_a_numeric_prediction_that_is_no_number_is_null() -> None:
     grid = reference.layout.grid("prediction")
     assert isinstance(grid, NumericGrid)
     counts = panes["1", T0].counts[reference.layout.slice("prediction")]
-    assert counts[numeric_slot(grid, 20.0)] == 2
+    assert counts[slot(grid, 20.0)] == 2
     assert counts[grid.NULL] == 2
