@@ -42,13 +42,13 @@ $(VENV)/.made:
 	@touch $@
 
 $(VENV)/.demo: requirements-demo.lock pyproject.toml | $(VENV)/.made
-	@echo "Installing what the demo needs into $(VENV), once: about 280 MB, a minute or two ..."
+	@echo "Installing what the demo needs into $(VENV), once: 175 MB, about a minute ..."
 	@$(PIP) install --require-hashes --requirement requirements-demo.lock
 	@$(PIP) install --no-deps --editable .
 	@touch $@
 
 $(VENV)/.test: requirements.lock pyproject.toml | $(VENV)/.made
-	@echo "Installing what the tests need into $(VENV), once: about 320 MB, a minute or two ..."
+	@echo "Installing what the tests need into $(VENV), once: 215 MB, about a minute ..."
 	@$(PIP) install --require-hashes --requirement requirements.lock
 	@$(PIP) install --no-deps --editable .
 	@touch $@ $(VENV)/.demo
