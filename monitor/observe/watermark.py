@@ -49,11 +49,14 @@ class Watermarks:
     def partition(self) -> int:
         """The partition's own watermark: the greatest of its models', for those silent in it.
 
-        Streams that have ended or that replay the past say nothing about other models.
+        Streams that have ended or that replay the past say nothing about other models; nor do
+        labels, which are read ahead of the predictions when both are read from their start.
         """
         known = [
             greatest - self.disorder_ms[model]
-            for (_, model), greatest in self.greatest.items()
-            if greatest not in (END, UNHEARD) and model not in self.replayed
+            for (topic, model), greatest in self.greatest.items()
+            if topic == "predictions"
+            and greatest not in (END, UNHEARD)
+            and model not in self.replayed
         ]
         return max(known, default=UNHEARD)

@@ -1,0 +1,100 @@
+"""How far event time has come in a partition: it never regresses, however records are cut."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.observe.watermark import Watermarks
+from monitor.panes.messages import END, UNHEARD
+
+DISORDER = 30
+TIMES = st.lists(st.integers(0, 10_000), max_size=40)
+CUTS = st.lists(st.integers(0, 40), max_size=6).map(sorted)
+
+
+def marks(*models: str, replayed: frozenset[str] = frozenset()) -> Watermarks:
+    return Watermarks(dict.fromkeys(models or ("m",), DISORDER), replayed)
+
+
+def advance(made: Watermarks, times: list[int], topic: str = "predictions") -> list[int]:
+    found: list[int] = made.advance(topic, "m", np.array(times, dtype=np.int64)).tolist()
+    return found
+
+
+@given(TIMES)
+def test_it_is_the_greatest_time_so_far_less_the_disorder(times: list[int]) -> None:
+    made = marks()
+    found = advance(made, times)
+    for n, mark in enumerate(found):
+        assert mark == (max(times[:n]) - DISORDER if n else UNHEARD)
+    assert made.of("predictions", "m") == (max(times) - DISORDER if times else UNHEARD)
+
+
+@given(TIMES, CUTS)
+def test_it_does_not_depend_on_how_records_are_cut(times: list[int], cuts: list[int]) -> None:
+    whole, pieces = marks(), marks()
+    found = advance(whole, times)
+    cut = [
+        mark
+        for first, last in zip([0, *cuts], [*cuts, len(times)], strict=True)
+        for mark in advance(pieces, times[first:last])
+    ]
+    assert cut == found
+    assert pieces.of("predictions", "m") == whole.of("predictions", "m")
+
+
+@given(st.lists(TIMES, max_size=5), st.integers(0, 5))
+def test_it_never_regresses(chunks: list[list[int]], end_after: int) -> None:
+    made, before = marks(), UNHEARD
+    for n, chunk in enumerate(chunks):
+        if n == end_after:
+            made.end("predictions", "m")
+        found = [*advance(made, chunk), made.of("predictions", "m")]
+        assert found == sorted(found)
+        assert found[0] >= before
+        before = found[-1]
+
+
+def test_an_end_is_beyond_every_event() -> None:
+    made = marks()
+    advance(made, [100])
+    made.end("predictions", "m")
+    assert made.of("predictions", "m") == END
+    assert advance(made, [200]) == [END]
+    assert made.of("predictions", "m") == END
+
+
+def test_topics_and_models_have_their_own() -> None:
+    made = marks("m", "n")
+    advance(made, [100])
+    advance(made, [500], "labels")
+    made.advance("predictions", "n", np.array([900]))
+    assert made.by_model("predictions", ["m", "n", "silent"]) == {"m": 70, "n": 870}
+    assert made.by_model("labels", ["m", "n"]) == {"m": 470}
+
+
+def test_the_partition_s_own_is_the_greatest_of_its_models() -> None:
+    made = marks("m", "n")
+    assert made.partition() == UNHEARD
+    advance(made, [100])
+    made.advance("predictions", "n", np.array([900]))
+    assert made.partition() == 870
+
+
+def test_labels_read_ahead_say_nothing_of_models_not_heard_yet() -> None:
+    """After a start from nothing, labels may be at today while predictions are at last month."""
+    made = marks("m", "n")
+    advance(made, [100])
+    made.advance("labels", "m", np.array([90_000]))
+    made.advance("reviews", "m", np.array([90_000]))
+    assert made.partition() == 70
+
+
+def test_streams_that_ended_or_replay_the_past_say_nothing_of_others() -> None:
+    made = marks("m", "n", "old", replayed=frozenset({"old"}))
+    advance(made, [100])
+    made.advance("predictions", "old", np.array([900]))
+    made.end("predictions", "n")
+    assert made.partition() == 70
+    made.end("predictions", "m")
+    assert made.partition() == UNHEARD
