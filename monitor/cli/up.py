@@ -1,16 +1,18 @@
 """Start Apache Kafka and a worker on this machine, in one command."""
 
 import asyncio
+import sys
 from pathlib import Path
 
 import click
 
 from monitor.cli.worker import worker_child
-from monitor.errors import ConfigError
-from monitor.stream.broker import EmbeddedKafka, default_data_dir
+from monitor.errors import BrokerUnreachable, ConfigError
+from monitor.registry.specs import Config
+from monitor.stream.broker import default_data_dir
 from monitor.stream.models import read_config, read_models
-from monitor.stream.supervisor import Supervisor
-from monitor.stream.topics import create_topics
+from monitor.stream.supervisor import Child, Supervisor
+from monitor.stream.topics import Horizons, create_topics
 
 
 @click.command("up")
@@ -21,7 +23,10 @@ from monitor.stream.topics import create_topics
     help="Where Kafka keeps its data.",
 )
 def command(config: Path, data_dir: Path | None) -> int:
-    """Run broker and worker for CONFIG until told to stop; the data are kept between starts."""
+    """Run broker and worker for CONFIG until told to stop; the data are kept between starts.
+
+    Both are supervised: one that dies is started again.
+    """
     settings = read_config(config)
     read_models(settings)  # refuse a baseline that is unfit before anything is started
     host, _, port = settings.kafka.bootstrap.partition(":")
@@ -30,7 +35,25 @@ def command(config: Path, data_dir: Path | None) -> int:
             f"{config}: kafka.bootstrap is {settings.kafka.bootstrap}: `up` starts a broker of its "
             "own on 127.0.0.1 without a login; use `watchkeeper worker` with your cluster"
         )
-    with EmbeddedKafka(data_dir or default_data_dir(), int(port)) as kafka:
-        click.echo(f"Apache Kafka at {kafka.address}", err=True)
-        asyncio.run(create_topics(settings.kafka, settings.namespace))
-        return Supervisor([worker_child(config)]).run()
+    argv = [sys.executable, "-m", "monitor.cli.main", "broker", "--port", port]
+    argv += ["--data-dir", str(data_dir or default_data_dir())]
+    broker = Child("broker", argv, ready=_Topics(settings))
+    return Supervisor([broker, worker_child(config)]).run()
+
+
+class _Topics:
+    """True once the broker has answered and the topics are made."""
+
+    def __init__(self, settings: Config) -> None:
+        self.settings = settings
+        self.made = False
+
+    def __call__(self) -> bool:
+        if not self.made:
+            kafka, namespace = self.settings.kafka, self.settings.namespace
+            try:
+                asyncio.run(create_topics(kafka, namespace, Horizons.of(self.settings)))
+            except BrokerUnreachable:
+                return False
+            self.made = True
+        return self.made

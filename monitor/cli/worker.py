@@ -5,7 +5,12 @@ from pathlib import Path
 
 import click
 
+from monitor.errors import BrokerUnreachable, TopicMissing
+from monitor.stream.models import read_config, read_models
 from monitor.stream.supervisor import Child, Supervisor
+
+#: What a supervisor tries again; 2 would say that it is of no use.
+_AGAIN = 3
 
 
 @click.command("worker")
@@ -13,22 +18,33 @@ from monitor.stream.supervisor import Child, Supervisor
 @click.option(
     "--unsupervised", is_flag=True, help="Run the worker itself; ends when it fails. For systemd."
 )
-def command(config: Path, unsupervised: bool) -> int:
+@click.option("--supervised", is_flag=True, hidden=True)
+def command(config: Path, unsupervised: bool, supervised: bool) -> int:
     """Watch the models of CONFIG until told to stop.
 
     Needs Kafka at the configured address, its topics (`watchkeeper topics create CONFIG`) and the
     models' baselines. Start as many as the load needs: they share the partitions.
     """
-    if unsupervised:
-        from monitor.stream.models import read_config
-        from monitor.stream.worker import work
+    from monitor.stream.worker import check_topics, work
 
-        work(read_config(config))
+    settings = read_config(config)
+    if supervised:
+        try:
+            work(settings)
+        except (BrokerUnreachable, TopicMissing) as error:
+            # It was there when the supervisor began: an outage ends, a mistake doesn't.
+            click.echo(f"watchkeeper: {error}", err=True)
+            return _AGAIN
         return 0
+    if unsupervised:
+        work(settings)
+        return 0
+    read_models(settings)
+    check_topics(settings)
     return Supervisor([worker_child(config)]).run()
 
 
 def worker_child(config: Path) -> Child:
     """The worker as a child process of a supervisor."""
-    argv = [sys.executable, "-m", "monitor.cli.main", "worker", "--unsupervised", str(config)]
+    argv = [sys.executable, "-m", "monitor.cli.main", "worker", "--supervised", str(config)]
     return Child("worker", argv)

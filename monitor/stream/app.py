@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import faust
@@ -41,8 +40,11 @@ class WatchkeeperApp(faust.App):  # type: ignore[misc]
         """Flush and let go, before the partitions are revoked."""
         await self.runner.release()
 
+    def _create_directories(self) -> None:
+        """Make none: our state is in Kafka, and a killed worker would leave them behind."""
 
-def build(config: Config, models: Sequence[Monitored], datadir: Path) -> WatchkeeperApp:
+
+def build(config: Config, models: Sequence[Monitored]) -> WatchkeeperApp:
     """Make the application of a configuration, ready for a Faust worker."""
     driver.register()
     kafka, namespace = config.kafka, config.namespace
@@ -52,7 +54,6 @@ def build(config: Config, models: Sequence[Monitored], datadir: Path) -> Watchke
         f"{namespace}-watchkeeper",
         broker=f"{driver.SCHEME}://{kafka.bootstrap}",
         store="memory://",
-        datadir=str(datadir),
         web_enabled=False,
         topic_disable_leader=True,
         topic_allow_declare=False,

@@ -35,7 +35,7 @@ def workers(folder: Path) -> list[int]:
         ["ps", "-axww", "-o", "pid=,args="], check=True, capture_output=True, text=True
     ).stdout
     ours = re.compile(
-        rf"^\s*(\d+) \S*python\S* -m monitor\.cli\.main worker --unsupervised {folder}/"
+        rf"^\s*(\d+) \S*python\S* -m monitor\.cli\.main worker --supervised {folder}/"
     )
     return [int(m[1]) for m in map(ours.match, listed.splitlines()) if m]
 
