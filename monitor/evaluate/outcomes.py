@@ -65,11 +65,11 @@ class OutcomeWindows:
         self, store: PaneStore, end: int, age_ms: int, inputs_ms: int, labels_ms: int
     ) -> bool:
         """Whether all predictions before `end`, and all their labels up to an age, must be here."""
-        if not store.within("outcome", end - self.window.size_ms, END):
-            # Beyond the last prediction there is no performance; silence is told by the inputs.
-            return False
         complete = inputs_ms == END or end <= last_complete_end(self.window, inputs_ms)
-        return complete and (labels_ms == END or end + age_ms <= labels_ms)
+        if not complete or (labels_ms != END and end + age_ms > labels_ms):
+            return False
+        # Beyond the last prediction there is no performance; silence is told by the inputs.
+        return bool(store.within("outcome", end - self.window.size_ms, END))
 
     def _following(self, store: PaneStore, end: int, inputs_ms: int) -> int:
         """The next window that may hold a prediction: a silence is passed over in one step."""

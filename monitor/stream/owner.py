@@ -47,6 +47,7 @@ class Owner:
         self.heartbeat_at = 0.0
         self.flush_took = 0.0
         self._one_at_a_time = asyncio.Lock()
+        self._stopped = False
 
     def apply(self, topic: str, records: Sequence[Any], event: Any) -> None:
         """Apply the records that are new to us; compared once a record, with one offset a topic."""
@@ -63,7 +64,7 @@ class Owner:
         async with self._one_at_a_time:
             began = time.monotonic()
             events, self.pending = self.pending, []
-            if not events and not heartbeat and not self.logic.urgent:
+            if self._stopped or not (events or heartbeat or self.logic.urgent):
                 return
             changed = self.logic.drain(self.offsets, heartbeat, idle)
             applied = Applied(self.partitions, dict(self.offsets))
@@ -109,4 +110,6 @@ class Owner:
 
     async def stop(self) -> None:
         """Let go of the partition; what is not flushed is read again by its next owner."""
-        await self.producer.stop()
+        async with self._one_at_a_time:
+            self._stopped = True
+            await self.producer.stop()

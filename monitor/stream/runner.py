@@ -27,7 +27,7 @@ HEARTBEAT_S = 5.0
 #: A flush may take at most this part of the time: under load flushes grow instead of multiplying.
 FLUSH_SHARE = 0.2
 #: Chunks applied and not yet durable; more of them make the stream wait for a flush.
-PENDING_LIMIT = 64
+PENDING_LIMIT = 32
 EXIT_CONFIGURATION = 2
 EXIT_FAILED = 3
 
