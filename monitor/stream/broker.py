@@ -157,12 +157,12 @@ class EmbeddedKafka:
         if self.running:
             return
         java = _java()
-        classpath = os.pathsep.join(map(str, jars.provide(progress)))
         self._make_directories()
         with self._lock().open("rb+") as lock:
             self._acquire(lock.fileno())
             _refuse_taken(self.port)
             self.port = self.port or _free_port()
+            classpath = os.pathsep.join(map(str, jars.provide(progress)))
             command = [java, *_JVM, f"-Dlog4j2.configurationFile={self._write_logging()}"]
             command += ["-cp", classpath]
             self._write_settings()
