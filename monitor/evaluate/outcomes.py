@@ -20,6 +20,8 @@ from monitor.panes.messages import END, OutcomePane
 from monitor.registry.specs import LabelsSpec, PerformanceSpec
 from monitor.stats.performance import performance
 
+ARTICLE_PERIODS = 4
+
 
 class OutcomeWindows:
     """The performance windows of one model; cursors and histories by label age."""
@@ -30,7 +32,8 @@ class OutcomeWindows:
         self.metric = signal.metric
         self.labels = labels
         self.min_samples = signal.min_samples
-        self.periods = signal.periods
+        #: The article's own rule, which is shown too, always looks at four.
+        self.periods = max(signal.periods, ARTICLE_PERIODS)
         outcomes = model.baseline.outcomes if model.baseline else None
         self.ages = outcomes.ages_ms if outcomes else age_limits(labels.max_delay_ms)
         self.next_end: list[int | None] = [None] * len(self.ages)

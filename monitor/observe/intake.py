@@ -212,5 +212,5 @@ class Intake:
 def orphaned(state: ModelState, key: str) -> Rejected:
     """Why a label is given up."""
     # Whether the prediction was never made or is long forgotten cannot be told, so neither is said.
-    why = f"no prediction {key} within {state.max_delay_ms} ms before it (labels.max_delay)"
+    why = f"no prediction {key} within {state.max_delay_ms} ms before it was known"
     return Rejected("orphan_label", why, model_id=state.id)
