@@ -1,0 +1,457 @@
+"""Which windows there are, what each detector says of them, and the events that tell it."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from tests.e2e.oracle import figures
+from tests.e2e.oracle.figures import Counts, compare, excess_p, grade, limit_told
+from tests.e2e.oracle.intake import Row, canonical
+from tests.e2e.oracle.setting import DROP, GRADES, JS, PSI, RATES, Model, Signal
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+OTHER = "__other__"
+
+
+@dataclass
+class Finding:
+    """What a detector says of a subject: the fields of a drift event by name, where it has any."""
+
+    subject: str
+    statistic: str
+    verdict: str
+    n_current: int
+    value: float | None = None
+    fields: dict[str, Any] = field(default_factory=dict)
+    #: Figures that must lie between what raw arrays give.
+    within: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+
+@dataclass
+class Judgement:
+    """All that one detector says of one window; performance has an age and a revision."""
+
+    model: Model
+    version: str
+    detector: str
+    start: int
+    end: int
+    predictions: int
+    findings: list[Finding]
+    revision: int = 0
+    age: int | None = None
+
+    def key(self, subject: str) -> str:
+        """What identifies an event whatever its revision."""
+        parts = (
+            self.model.id, self.version, self.detector, subject, "", str(self.start), str(self.end)
+        )  # fmt: skip
+        return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
+
+    @property
+    def window(self) -> dict[str, str]:
+        return {"start": told(self.start), "end": told(self.end)}
+
+
+def told(ms: int) -> str:
+    """RFC 3339; the windows of the tests begin and end at whole seconds."""
+    return (_EPOCH + timedelta(milliseconds=ms)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def judge(model: Model, rows: Sequence[Row]) -> list[Judgement]:
+    """Every judgement of a model whose stream has ended."""
+    judged = [*_inputs(model, rows, model.data_drift, (("data_drift", _drift_of_features),
+                                                       ("data_quality", _quality)))]  # fmt: skip
+    judged += _inputs(
+        model, rows, model.prediction_drift, (("prediction_drift", _drift_of_predictions),)
+    )
+    if model.performance and model.max_delay is not None:
+        judged += _performance(model, rows)
+    return judged
+
+
+def _ends(signal: Signal, rows: Sequence[Row]) -> range:
+    """The ends of the windows from the first that holds a row to the last."""
+    times = [row.time for row in rows]
+    first, last = min(times) // signal.hop * signal.hop, max(times) // signal.hop * signal.hop
+    return range(first + signal.hop, last + signal.size + 1, signal.hop)
+
+
+def _inputs(
+    model: Model, rows: Sequence[Row], signal: Signal | None, detectors: Sequence[tuple[str, Any]]
+) -> Iterator[Judgement]:
+    if signal is None or not rows:
+        return
+    silent = False
+    for end in _ends(signal, rows):
+        start = end - signal.size
+        inside = [row for row in rows if start <= row.time < end]
+        if not inside and silent:
+            continue  # a silence is told once, at its beginning
+        silent = not inside
+        for version in sorted({row.version for row in inside}) or [""]:
+            mine = [row for row in inside if row.version == version]
+            for name, question in detectors:
+                said = _unjudgeable(model, len(mine)) or question(model, signal, mine)
+                yield Judgement(model, version, name, start, end, len(mine), said)
+
+
+def _unjudgeable(model: Model, rows: int) -> list[Finding]:
+    verdict = "baseline_missing" if model.reference is None else "no_traffic"
+    if model.reference is not None and rows:
+        return []
+    return [Finding("model", "rows", verdict, rows)]
+
+
+# -- inputs and outputs ----------------------------------------------------------------------------
+
+
+def _column(model: Model, subject: str, values: Sequence[Any]) -> Any:
+    """A column as it is compared: numbers where the baseline has edges, else categories."""
+    assert model.reference is not None
+    if subject in model.reference.edges:
+        if subject == "prediction":  # any scalar may be predicted; what is no number is absent
+            good = [v if type(v) in (int, float) else None for v in values]
+            return figures.numbers(good)
+        return figures.numbers(values)
+    return figures.categories(values)
+
+
+def _sides(model: Model, subject: str, values: Sequence[Any]) -> tuple[Any, Any, Any]:
+    assert model.reference is not None
+    return (
+        _column(model, subject, values),
+        _referred(model, subject),
+        model.reference.edges.get(subject),
+    )
+
+
+@cache
+def _referred(model: Model, subject: str) -> Any:
+    assert model.reference is not None
+    return _column(model, subject, model.reference.columns[subject])
+
+
+def _drift_of_features(model: Model, signal: Signal, rows: Sequence[Row]) -> list[Finding]:
+    return [
+        _distribution(model, signal, f"feature/{name}", [row.features.get(name) for row in rows])
+        for name in model.kinds
+        if name not in model.exclude
+    ]
+
+
+def _drift_of_predictions(model: Model, signal: Signal, rows: Sequence[Row]) -> list[Finding]:
+    assert model.reference is not None
+    found = [_distribution(model, signal, "prediction", [row.prediction for row in rows])]
+    if "score" in model.reference.columns:
+        found.append(_distribution(model, signal, "score", [row.score for row in rows]))
+    return found
+
+
+def _distribution(model: Model, signal: Signal, subject: str, values: Sequence[Any]) -> Finding:
+    with_js = subject == "prediction"
+    told_of = compare(*_sides(model, subject, values))
+    if min(told_of.valid, told_of.valid_reference) < signal.min_samples or told_of.valid == 0:
+        statistic = "js_divergence" if with_js else "psi"
+        return Finding(subject, statistic, "insufficient_data", told_of.valid)
+    js = told_of.statistics["js_divergence"]
+    by_js = ("js_divergence", js, JS, told_of.js_chance, told_of.js_terms,
+             (told_of.valid, told_of.valid_reference))  # fmt: skip
+    statistic, value, limits, chance, terms, seen = by_js
+    if told_of.psi is not None and told_of.seen[0] >= signal.min_samples:
+        by_psi = ("psi", told_of.psi, PSI, told_of.chance, told_of.psi_terms, told_of.seen)
+        graver = _rank(grade(told_of.psi, PSI)) > _rank(grade(js, JS))
+        if not with_js or graver:
+            statistic, value, limits, chance, terms, seen = by_psi
+    return Finding(
+        subject,
+        statistic,
+        grade(value, limits),
+        seen[0],
+        value,
+        {
+            "threshold": limit_told(value, limits),
+            "expected": chance,
+            "p_value": told_of.p_value,
+            "n_reference": seen[1],
+            "statistics": told_of.statistics,
+            "top_bins": [(before, now) for _, before, now in terms],
+        },
+        told_of.within,
+    )
+
+
+def _rank(verdict: str) -> int:
+    return GRADES.index(verdict) + 1 if verdict in GRADES else 0
+
+
+def _quality(model: Model, signal: Signal, rows: Sequence[Row]) -> list[Finding]:
+    return [
+        _rates(model, signal, f"feature/{name}", [row.features.get(name) for row in rows])
+        for name in model.kinds
+        if name not in model.exclude
+    ]
+
+
+def _rates(model: Model, signal: Signal, subject: str, values: Sequence[Any]) -> Finding:
+    """The worst rate: each is (now, of rows, before, of reference rows)."""
+    now, before, edges = _sides(model, subject, values)
+    rates = {
+        "null_rate": (now.nulls, now.rows, before.nulls, before.rows),
+        "type_error_rate": (now.mistyped, now.rows, before.mistyped, before.rows),
+    }
+    if edges is None:
+        unseen = sum(n for name, n in now.names.items() if name not in before.names)
+        once = sum(n == 1 for n in before.names.values())
+        rates["unseen_rate"] = (unseen, now.valid, once, before.valid)
+    else:
+        low, high = before.values.min(), before.values.max()
+        outside = int(np.sum((now.values < low) | (now.values > high)))
+        rates["out_of_range_rate"] = (outside, len(now.values), 0, len(before.values))
+    statistics: dict[str, Any] = {}
+    judged = []
+    for name, (count, of, count_before, of_before) in rates.items():
+        known = of > 0 and of_before > 0
+        p_value = excess_p(count, of, count_before, of_before) if known else None
+        statistics[name] = count / of if of else None
+        statistics[f"{name}_reference"] = count_before / of_before if of_before else None
+        statistics[f"{name}_p"] = p_value
+        if known and of >= signal.min_samples:
+            excess = count / of - count_before / of_before
+            assert p_value is not None
+            verdict = grade(excess, RATES) if p_value < 0.001 else "low"
+            judged.append((_rank(verdict), excess, name, verdict, p_value, of, of_before))
+    if not judged:
+        return Finding(subject, "null_rate", "insufficient_data", now.rows)
+    worst = max(judged, key=lambda rate: rate[:2])
+    _, excess, name, verdict, p_value, of, of_before = worst
+    return Finding(
+        subject,
+        name,
+        verdict,
+        of,
+        excess,
+        {
+            "threshold": limit_told(excess, RATES),
+            "expected": 0.0,
+            "p_value": p_value,
+            "n_reference": of_before,
+            "statistics": statistics,
+        },
+    )
+
+
+# -- performance -----------------------------------------------------------------------------------
+
+
+def _performance(model: Model, rows: Sequence[Row]) -> Iterator[Judgement]:
+    """Looked at when enough are labelled, and at half and the whole of the greatest label age."""
+    signal, reference = model.performance, model.reference
+    if signal is None or not rows:
+        return
+    published: dict[tuple[str, int], int] = {}
+    for n, age in enumerate(model.ages):
+        history: dict[str, list[tuple[int, float]]] = {}
+        for end in _ends(signal, rows):
+            start = end - signal.size
+            inside = [row for row in rows if start <= row.time < end]
+            for version in sorted({row.version for row in inside}):
+                mine = [row for row in inside if row.version == version]
+                pairs = [(_known(row, age), row.prediction) for row in mine]
+                labelled = [(name, made) for name, made in pairs if name is not None]
+                covered = len(labelled) / len(mine) >= model.min_coverage
+                before = [v for until, v in history.get(version, []) if until <= start]
+                if reference is not None:
+                    matrix = _matrix(model, labelled)
+                    value = metric(model.metric, matrix, _positive(model))
+                    if covered and len(labelled) >= signal.min_samples and value is not None:
+                        history.setdefault(version, []).append((end, value))
+                if n < 2 and (not covered or (version, end) in published):
+                    continue
+                revision = published.get((version, end), -1) + 1
+                published[version, end] = revision
+                for name in ("concept_drift", "performance"):
+                    said = _unjudgeable(model, len(mine)) or [
+                        _outcome(model, name, matrix, len(mine), age, before)
+                    ]
+                    yield Judgement(
+                        model, version, name, start, end, len(mine), said, revision, age
+                    )
+
+
+def _known(row: Row, age: int) -> str | None:
+    """The label of a row as it was known at an age: of those known by then, the last made."""
+    by_then = [label for label in row.known if label[0] - row.time <= age]
+    return max(by_then, key=lambda label: (label[1], label[2]))[3] if by_then else None
+
+
+@cache
+def _classes(model: Model) -> list[str]:
+    assert model.reference is not None
+    made = {canonical(value) for value in model.reference.columns["prediction"]}
+    came = {canonical(value) for value in model.reference.labels if value is not None}
+    return [*sorted(name for name in made | came if name is not None), OTHER]
+
+
+def _positive(model: Model) -> int | None:
+    return None if model.positive is None else _classes(model).index(model.positive)
+
+
+def _matrix(model: Model, pairs: Sequence[Any]) -> Counts:
+    """Confusion counts of (label, prediction); rows are labels."""
+    index = {name: n for n, name in enumerate(_classes(model))}
+    matrix = np.zeros((len(index), len(index)), dtype=int)
+    for pair in pairs:
+        row, column = (index.get(canonical(value) or OTHER, -1) for value in pair)
+        matrix[row, column] += 1
+    return matrix
+
+
+@cache
+def _against(model: Model, age: int) -> Counts:
+    """What the reference's labels said at an age."""
+    reference = model.reference
+    assert reference is not None
+    rows = zip(reference.labels, reference.columns["prediction"], reference.ages, strict=True)
+    return _matrix(model, [row[:2] for row in rows if row[0] is not None and row[2] <= age])
+
+
+def metric(name: str, matrix: Counts, positive: int | None) -> float | None:
+    """Accuracy, precision, recall, F1; averaged over the classes that occur, or of one class."""
+    total = matrix.sum()
+    if total == 0:
+        return None
+    if name == "accuracy":
+        return float(np.trace(matrix) / total)
+    each = []
+    for k in range(len(matrix)) if positive is None else [positive]:
+        hits, labels, made = matrix[k, k], matrix[k].sum(), matrix[:, k].sum()
+        above, below = {
+            "precision": (hits, made), "recall": (hits, labels), "f1": (2 * hits, labels + made)
+        }[name]  # fmt: skip
+        if positive is not None:
+            return float(above / below) if below else None
+        if labels + made:
+            each.append(above / below if below else 0.0)
+    return float(np.mean(each))
+
+
+def _outcome(
+    model: Model,
+    detector: str,
+    matrix: Counts,
+    predictions: int,
+    age: int,
+    history: Sequence[float],
+) -> Finding:
+    signal, positive = model.performance, _positive(model)
+    assert signal is not None
+    reference = model.reference
+    assert reference is not None
+    against = _against(model, age)
+    statistic = f"{model.metric}_drop" if detector == "performance" else "degradation"
+    labelled, known = int(matrix.sum()), int(against.sum())
+    statistics: dict[str, Any] = {
+        "coverage": labelled / predictions,
+        "coverage_reference": known / len(reference.columns["prediction"]),
+        "labelled": float(labelled),
+        "predictions": float(predictions),
+        "age_ms": float(age),
+    }
+    for name in ("accuracy", "precision", "recall", "f1"):
+        statistics[name] = metric(name, matrix, positive)
+        statistics[f"{name}_reference"] = metric(name, against, positive)
+    now, before = (
+        _rests_on(model.metric, matrix, positive),
+        _rests_on(model.metric, against, positive),
+    )
+    value, value_before = statistics[model.metric], statistics[f"{model.metric}_reference"]
+    early = Finding("performance", statistic, "insufficient_data", labelled)
+    if predictions < signal.min_samples:
+        return early
+    if round(labelled / predictions, 9) < round(model.min_coverage, 9):
+        early.verdict = "labels_immature"
+        return early
+    if now[1] < signal.min_samples or value is None:
+        return early
+    early.n_current = now[1]
+    rose = _risen(matrix, against)
+    if detector == "performance":
+        if value_before is None or before[1] < signal.min_samples:
+            return early
+        drop = value_before - value
+        statistics["drop_interval"] = _newcombe(before, now)
+        statistics["plain_severity"] = float(figures.article_grade(0.0, round(drop, 9)))
+        p_value = None
+        if before[0] is not None and now[0] is not None:
+            p_value = excess_p(now[1] - now[0], now[1], before[1] - before[0], before[1])
+        fields = {"p_value": p_value, "n_reference": before[1]}
+    else:
+        statistics["history"] = list(history[-max(model.periods, 4) :])
+        if len(history) < model.periods:
+            return early
+        mean = float(np.mean(history[-model.periods :]))
+        drop = mean - value
+        statistics["recent_mean"] = mean
+        statistics["plain_concept_drift"] = float(article_concept_drift(history, value))
+        fields = {"p_value": None, "n_reference": 0}
+    fields |= {
+        "threshold": limit_told(drop, DROP),
+        "expected": 0.0,
+        "statistics": statistics,
+        "top_bins": rose,
+    }
+    return Finding("performance", statistic, grade(drop, DROP), now[1], drop, fields)
+
+
+def article_concept_drift(
+    historical: Sequence[float], current: float, window_size: int = 4, threshold: float = 0.05
+) -> bool:
+    """`detect_concept_drift` as the article prints it, decided on a drop rounded to 1e-9."""
+    if len(historical) < window_size:
+        return False
+    degradation = np.mean(historical[-window_size:]) - current
+    return bool(round(float(degradation), 9) > threshold)
+
+
+def _rests_on(name: str, matrix: Counts, positive: int | None) -> tuple[int | None, int]:
+    """Hits and rows that a metric rests on; no hits where it is no proportion."""
+    total = int(matrix.sum())
+    if name == "accuracy":
+        return int(np.trace(matrix)), total
+    if positive is None:
+        return None, total
+    hits, labels = int(matrix[positive, positive]), int(matrix[positive].sum())
+    made = int(matrix[:, positive].sum())
+    return {"precision": (hits, made), "recall": (hits, labels), "f1": (None, max(labels, made))}[
+        name
+    ]
+
+
+def _newcombe(one: tuple[int | None, int], other: tuple[int | None, int]) -> list[float] | None:
+    """Newcombe's interval of a difference, out of scipy's Wilson intervals."""
+    if one[0] is None or other[0] is None:
+        return None
+    (p, low, high), (q, low_q, high_q) = (
+        (k / n, *stats.binomtest(k, n).proportion_ci(method="wilson")) for k, n in (one, other)
+    )
+    return [
+        p - q - float(np.hypot(p - low, high_q - q)),
+        p - q + float(np.hypot(high - p, q - low_q)),
+    ]
+
+
+def _risen(matrix: Counts, against: Counts) -> list[tuple[float, float]]:
+    """Shares (before, now) of the up to three errors that rose most."""
+    if not matrix.sum() or not against.sum():
+        return []
+    now, before = matrix / matrix.sum(), against / against.sum()
+    cells = [(i, j) for i in range(len(now)) for j in range(len(now)) if i != j]
+    most = sorted(cells, key=lambda cell: before[cell] - now[cell])[:3]
+    return [(float(before[c]), float(now[c])) for c in most if now[c] > before[c]]
