@@ -63,7 +63,8 @@ def build(config: Config, models: Sequence[Monitored]) -> WatchkeeperApp:
         broker_session_timeout=10.0,
         broker_heartbeat_interval=2.0,
         broker_rebalance_timeout=30.0,
-        broker_request_timeout=60.0,
+        # Faust waits no longer for a restore, and then stands still for ever without a word.
+        broker_request_timeout=86_400.0,
         broker_max_poll_interval=300.0,
         consumer_max_fetch_size=2 * 1024 * 1024,
         stream_wait_empty=True,

@@ -23,6 +23,8 @@ from monitor.stream.assignor import assignor_for
 
 SCHEME = "watchkeeper"
 _PARTITION = aiokafka.TopicPartition
+#: How long an answer of the broker may take.
+REQUEST_TIMEOUT_MS = 60_000
 logger = logging.getLogger(__name__)
 
 
@@ -83,7 +85,7 @@ class ConsumerThread(base.AIOKafkaConsumerThread):  # type: ignore[misc]
             max_poll_interval_ms=int(conf.broker_max_poll_interval * 1000),
             max_partition_fetch_bytes=conf.consumer_max_fetch_size,
             fetch_max_wait_ms=200,
-            request_timeout_ms=int(conf.broker_request_timeout * 1000),
+            request_timeout_ms=REQUEST_TIMEOUT_MS,
             session_timeout_ms=int(conf.broker_session_timeout * 1000),
             rebalance_timeout_ms=int(conf.broker_rebalance_timeout * 1000),
             heartbeat_interval_ms=int(conf.broker_heartbeat_interval * 1000),
@@ -107,6 +109,8 @@ class Consumer(base.Consumer):  # type: ignore[misc]
         self._rewind: dict[TP, int] = {}
         #: Counts seeks: what was fetched before the last one is from another place.
         self._seeks = 0
+        #: Partitions have been taken from us, and none assigned since.
+        self._revoked = False
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -187,6 +191,7 @@ class Consumer(base.Consumer):  # type: ignore[misc]
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Flush and commit before the partitions go: Faust drops its acks too early (#502)."""
+        self._revoked = True
         if not self.app.should_stop and self.assignment():
             self.stop_flow()
             self.app.flow_control.suspend()
@@ -197,10 +202,19 @@ class Consumer(base.Consumer):  # type: ignore[misc]
         await super().on_partitions_revoked(revoked)
         self._forget(self._cursor.keys() | self._inflight.keys())
 
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """From here on `perform_seek` may take what is assigned."""
+        self._revoked = False
+        await super().on_partitions_assigned(assigned, generation_id)
+
     async def perform_seek(self) -> None:
         """Seek to where our own state says that each partition stands, once it is restored."""
         self._hold = True
         self._seeks += 1
+        if self._revoked:
+            # Faust's fetcher seeks too when it finds the flow stopped, but what it still sees as
+            # assigned is no longer ours: owning it again would fence its next owner.
+            return
         await super().perform_seek()
         mine = {tp for tp in self.assignment() if tp.topic in self.chunked}
         positions = await self.app.positions(mine)

@@ -47,6 +47,9 @@ class Runner:
         self.partitions = partitions
         self.settings = dict(settings)
         self.owners: dict[tuple[str, int], Owner] = {}
+        self._one_at_a_time = asyncio.Lock()
+        #: Counts releases: what was being restored during one is no longer ours.
+        self._releases = 0
         self._of_topic = {
             topic_name(namespace, topic): (stage, topic)
             for stage in stages
@@ -56,9 +59,14 @@ class Runner:
     # -- assignment ----------------------------------------------------------------------------
 
     async def positions(self, assigned: set[TP]) -> dict[TP, int]:
-        """Own every assigned partition and return the offset that each topic is read from."""
+        """Own every assigned partition and return the offset that each topic is read from.
+
+        One at a time: Faust asks twice in a rebalance, and who restored a partition twice would be
+        fenced by himself. Nothing is returned if the partitions were revoked meanwhile.
+        """
         try:
-            return await self._positions(assigned)
+            async with self._one_at_a_time:
+                return await self._positions(assigned)
         except WatchkeeperError as error:
             _end(error)
 
@@ -66,6 +74,8 @@ class Runner:
         units = sorted({(self._of_topic[tp.topic][0].name, tp.partition) for tp in assigned})
         missing = [unit for unit in units if unit not in self.owners]
         await self._restore(missing)
+        if any(unit not in self.owners for unit in units):
+            return {}
         applied = {}
         for tp in assigned:
             stage, topic = self._of_topic[tp.topic]
@@ -75,39 +85,60 @@ class Runner:
     async def _restore(self, units: Sequence[tuple[str, int]]) -> None:
         if not units:
             return
-        began = time.monotonic()
+        began, releases = time.monotonic(), self._releases
         # The producers first: starting one fences the old owner, so that what is read is final.
-        producers = await asyncio.gather(*(self._producer(*unit) for unit in units))
-        tables = {unit: self._state(self.stages[unit[0]].state, unit[1]) for unit in units}
-        logs = {}
-        for stage_name, n in units:
-            if topic := self.stages[stage_name].log:
-                logs[stage_name, n] = self._state(topic, n)
-        read = await StateReader(self.settings).read(list(tables.values()), list(logs.values()))
-        for unit, producer in zip(units, producers, strict=True):
-            stage = self.stages[unit[0]]
-            state = read[tables[unit]]
-            offsets = state.applied(self.partitions)
-            logic = stage.logic(unit[1])
-            log = read[logs[unit]] if unit in logs else Restored()
-            logic.restore(state.rows, log.log)
-            self.owners[unit] = Owner(
-                stage, unit[1], logic, offsets, producer, self.namespace, self.partitions
-            )
-        rows = sum(len(state.rows) for state in read.values())
+        producers = [self._producer(*unit) for unit in units]
+        try:
+            await asyncio.gather(*(producer.start() for producer in producers))
+            read = await self._read(units)
+            owners = {
+                unit: self._owner(unit, producer, *read[unit])
+                for unit, producer in zip(units, producers, strict=True)
+            }
+        except BaseException:
+            await _stop(producers)
+            raise
+        if releases != self._releases:
+            await _stop(producers)
+            return
+        self.owners |= owners
+        rows = sum(len(state.rows) for state, _ in read.values())
         owned = " ".join(f"{stage}-{n}" for stage, n in units)
         logger.info("own %s (%d rows, %.1f s)", owned, rows, time.monotonic() - began)
 
-    async def _producer(self, stage: str, partition: int) -> AIOKafkaProducer:
-        producer = AIOKafkaProducer(
+    async def _read(
+        self, units: Sequence[tuple[str, int]]
+    ) -> dict[tuple[str, int], tuple[Restored, Restored]]:
+        """The committed state of units, and their logs."""
+        tables, logs = {}, {}
+        for unit in units:
+            stage = self.stages[unit[0]]
+            tables[unit] = self._state(stage.state, unit[1])
+            if stage.log:
+                logs[unit] = self._state(stage.log, unit[1])
+        read = await StateReader(self.settings).read(list(tables.values()), list(logs.values()))
+        return {
+            unit: (read[tables[unit]], read[logs[unit]] if unit in logs else Restored())
+            for unit in units
+        }
+
+    def _owner(
+        self, unit: tuple[str, int], producer: AIOKafkaProducer, state: Restored, log: Restored
+    ) -> Owner:
+        stage, partition = self.stages[unit[0]], unit[1]
+        offsets = state.applied(self.partitions)
+        logic = stage.logic(partition)
+        logic.restore(state.rows, log.log)
+        return Owner(stage, partition, logic, offsets, producer, self.namespace, self.partitions)
+
+    def _producer(self, stage: str, partition: int) -> AIOKafkaProducer:
+        return AIOKafkaProducer(
             transactional_id=f"{self.namespace}-{stage}-{partition}",
             compression_type=None,
             max_request_size=1_000_000,
             linger_ms=2,
             **self.settings,
         )
-        await producer.start()
-        return producer
 
     def _state(self, topic: str, partition: int) -> TopicPartition:
         return TopicPartition(topic_name(self.namespace, topic), partition)
@@ -141,6 +172,7 @@ class Runner:
 
     async def release(self) -> None:
         """Flush and let go of everything: the partitions may come back, or go to another worker."""
+        self._releases += 1
         owners, self.owners = self.owners, {}
         try:
             await asyncio.gather(*(owner.flush() for owner in owners.values()))
@@ -199,6 +231,10 @@ class Runner:
             await asyncio.gather(*flushes)
         except WatchkeeperError as error:
             _end(error)
+
+
+async def _stop(producers: Sequence[AIOKafkaProducer]) -> None:
+    await asyncio.gather(*(producer.stop() for producer in producers), return_exceptions=True)
 
 
 def _end(error: Exception) -> NoReturn:
