@@ -1,4 +1,4 @@
-"""The contestants, each in a process of its own: `python -m tests.bench.roles ROLE BOOTSTRAP TOPIC N`.
+"""The contestants, each a process: `python -m tests.bench.roles ROLE BOOTSTRAP TOPIC EVENTS`.
 
 Each prints one line of JSON: how many events it took and in how many seconds, from the first to
 the last, so that the start of an interpreter or of a consumer group isn't counted.
