@@ -1,14 +1,25 @@
 """The pure stages against the oracle, without Kafka; and whether the oracle notices anything."""
 
 import json
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count, product
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from monitor.observe.outcomes import Label
+from monitor.observe.rejection import trace
+from monitor.panes.messages import InputPane
+from monitor.stats.psi import psi
 from monitor.stream.models import read_config, read_models
 from tests.e2e import verdicts
+from tests.e2e.oracle.actions import actions
 from tests.e2e.oracle.intake import Entry, Taken, take
+from tests.e2e.oracle.windows import Judgement
 from tests.e2e.scenario import ABROAD, T0, Scenario, scenario
 from tests.pipeline import PARTITIONS, Pipeline
 
@@ -23,13 +34,13 @@ def story() -> Scenario:
     return scenario(hours=26, rate=250, seed=3)
 
 
-def run(story: Scenario, folder: Path) -> Pipeline:
+def run(story: Scenario, folder: Path, schedule: random.Random | None = None) -> Pipeline:
     config = read_config(story.write(folder, "127.0.0.1:1", "pure"))
     pipeline = Pipeline(list(read_models(config)))
     for sent in story.sent:
         if sent.partition is None or sent.partition < PARTITIONS:
             pipeline.append(sent.topic, sent.key, sent.value, sent.partition, NOW)
-    pipeline.run()
+    pipeline.run(schedule)
     return pipeline
 
 
@@ -54,20 +65,128 @@ def outputs(pipeline: Pipeline, *topics: str) -> dict[str, list[Any]]:
     }
 
 
-def differences(pipeline: Pipeline, story: Scenario) -> list[str]:
-    read = taken(pipeline, story)
-    expected = verdicts.judged(story.models, read)
-    drift = outputs(pipeline, "drift-events")["drift-events"]
-    wrong = verdicts.findings(drift, expected)
-    wrong += verdicts.windows(drift, expected)
-    wrong += verdicts.responses(outputs(pipeline, *RESPONSES), expected)
-    wrong += verdicts.letters(outputs(pipeline, "dead-letters", "late"), read)
-    rows = pipeline.accounting().to_rows()
-    if rows != read.accounting():
-        wrong.append(f"accounting: {rows}, expected {read.accounting()}")
-    return wrong
+@dataclass(frozen=True)
+class Expected:
+    taken: Taken
+    judged: list[Judgement]
+
+    def differences(self, pipeline: Pipeline) -> list[str]:
+        drift = outputs(pipeline, "drift-events")["drift-events"]
+        wrong = verdicts.findings(drift, self.judged)
+        wrong += verdicts.windows(drift, self.judged)
+        wrong += verdicts.responses(outputs(pipeline, *RESPONSES), self.judged)
+        wrong += verdicts.letters(outputs(pipeline, "dead-letters", "late"), self.taken)
+        rows = pipeline.accounting().to_rows()
+        if rows != self.taken.accounting():
+            wrong.append(f"accounting: {rows}, expected {self.taken.accounting()}")
+        return wrong
 
 
-def test_the_pure_stages_say_what_the_oracle_says(story: Scenario, tmp_path: Path) -> None:
-    wrong = differences(run(story, tmp_path), story)
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("pure")
+
+
+@pytest.fixture(scope="module")
+def plain(story: Scenario, folder: Path) -> Pipeline:
+    return run(story, folder)
+
+
+@pytest.fixture(scope="module")
+def expected(story: Scenario, plain: Pipeline) -> Expected:
+    read = taken(plain, story)
+    return Expected(read, verdicts.judged(story.models, read))
+
+
+def test_the_pure_stages_say_what_the_oracle_says(plain: Pipeline, expected: Expected) -> None:
+    wrong = expected.differences(plain)
+    assert not wrong, f"{len(wrong)} differences:\n" + "\n".join(wrong[:40])
+
+
+def test_the_story_has_everything(expected: Expected) -> None:
+    """Each detector at each grade, each reason for having none, each fate: else who would know?"""
+    said = {(j.detector, f.verdict) for j in expected.judged for f in j.findings}
+    detectors = ("data_drift", "data_quality", "prediction_drift", "performance", "concept_drift")
+    assert said >= set(product(detectors, ("low", "medium", "high", "critical")))
+    verdicts_ = {verdict for _, verdict in said}
+    assert verdicts_ >= {"insufficient_data", "baseline_missing", "labels_immature"}
+    fates = {(place[0], fate.outcome) for place, fate in expected.taken.fates.items()}
+    assert fates >= set(product(INPUTS, ("counted", "duplicate", "dead", "quarantined")))
+    assert fates >= {("predictions", "late"), ("reviews", "late")}
+    reasons = {fate.reason for fate in expected.taken.fates.values()}
+    assert reasons >= {
+        "malformed", "limit_size", "limit_id", "limit_class", "limit_features", "schema_missing",
+        "schema_type", "schema_version", "schema_range", "future_timestamp", "late",
+        "id_conflict", "orphan_label", "unknown_model",
+    }  # fmt: skip
+    commands = {(a.topic, a.action) for a in actions(expected.judged)}
+    assert commands >= {(t, t.removesuffix("s").replace("-", "_")) for t in RESPONSES}
+    assert ("alerts", "monitor_closely") in commands
+
+
+def _always_another(pane: Any, numbers: Iterator[int] = count()) -> Any:  # noqa: B008 - one for all
+    kind = "input" if isinstance(pane, InputPane) else "outcome"
+    block = pane.block if isinstance(pane, InputPane) else 0
+    return kind, pane.version, pane.start_ms, next(numbers), block, pane.fingerprint
+
+
+MUTATIONS: dict[str, tuple[str, Any]] = {
+    "what is remembered is forgotten at once": (
+        "monitor.observe.state.ModelState.horizon",
+        lambda self, mark: mark + self.pane_ms,
+    ),
+    "payloads are not compared": ("monitor.observe.intake.zlib.crc32", lambda value: 0),
+    "a repeated snapshot is added": ("monitor.evaluate.store.pane_id", _always_another),
+    "a watermark goes with the last event": (
+        "monitor.observe.watermark.Watermarks.advance",
+        lambda self, topic, model, times: (
+            self.greatest.update({(topic, model): int(times[-1])} if len(times) else {}),
+            np.full(len(times), -(2**62)),
+        )[1],
+    ),
+    "labels are as old as they say": (
+        "monitor.observe.intake.Label",
+        lambda timestamp, offset, label, known: Label(timestamp, offset, label, timestamp),
+    ),
+    "a window holds its end": (
+        "monitor.evaluate.store.PaneStore.within",
+        lambda self, kind, start, end: [
+            self.panes[key]
+            for at, keys in self.starts[kind].items()
+            if start <= at <= end
+            for key in sorted(keys)
+        ],
+    ),
+    "a limit is exceeded where it is met": (
+        "monitor.detectors.severity.exceeds",
+        lambda value, limit: round(value, 3) >= round(limit, 3),
+    ),
+    "an unseen category goes with the rare ones": (
+        "monitor.stats.categorical.CategoricalGrid.UNSEEN",
+        -4,
+    ),
+    "empty cells weigh more": (
+        "monitor.detectors.comparison.psi",
+        lambda current, reference: psi(current, reference, floor=1e-3),
+    ),
+    "every revision acts": ("monitor.response.partition._RANK", {"medium": 3, "high": 2}),
+    "a dead letter tells of its neighbour": (
+        "monitor.observe.partition.trace",
+        lambda record: trace(record)._replace(sha256=b"neighbour"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_a_mistake_would_be_noticed(
+    name: str, story: Scenario, folder: Path, expected: Expected, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The comparison itself is tested: with one thing broken in the stream it must fail."""
+    target, replacement = MUTATIONS[name]
+    monkeypatch.setattr(target, replacement)
+    assert expected.differences(run(story, folder, random.Random(1)))
+
+
+def test_a_drawn_order_changes_nothing(story: Scenario, folder: Path, expected: Expected) -> None:
+    wrong = expected.differences(run(story, folder, random.Random(1)))
     assert not wrong, f"{len(wrong)} differences:\n" + "\n".join(wrong[:40])
