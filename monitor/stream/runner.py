@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from monitor.connection import topic_name
-from monitor.errors import TopicMismatch, WatchkeeperError
+from monitor.errors import BaselineError, BrokerError, TopicMismatch, WatchkeeperError
 from monitor.stream.owner import Owner
 from monitor.stream.stages import Stage
 from monitor.stream.tables import Restored, StateReader
@@ -69,6 +70,8 @@ class Runner:
                 return await self._positions(assigned)
         except WatchkeeperError as error:
             _end(error)
+        except (KafkaError, OSError, TimeoutError) as error:
+            _end(BrokerError(f"the state cannot be restored: {error!r}"))
 
     async def _positions(self, assigned: set[TP]) -> dict[TP, int]:
         units = sorted({(self._of_topic[tp.topic][0].name, tp.partition) for tp in assigned})
@@ -240,4 +243,5 @@ async def _stop(producers: Sequence[AIOKafkaProducer]) -> None:
 def _end(error: Exception) -> NoReturn:
     """End this worker at once: its supervisor starts another, which restores what is committed."""
     print(f"watchkeeper: {error}", file=sys.stderr, flush=True)
-    os._exit(EXIT_CONFIGURATION if isinstance(error, TopicMismatch) else EXIT_FAILED)
+    refused = isinstance(error, TopicMismatch | BaselineError)
+    os._exit(EXIT_CONFIGURATION if refused else EXIT_FAILED)
