@@ -288,17 +288,18 @@ def _event(model: Model, rng: np.random.Generator, hour: int, n: int) -> tuple[d
     if model.task == "regression":
         event["prediction"] = float(rng.normal(300, 50) + (40 if _during(hour, (9, 12)) else 0))
         return event, None
-    good = 0.72 if _during(hour, (8, 9)) else 0.85 if _during(hour, (16, 19)) else 0.93
+    good = {8: 0.72, 9: 0.72, 16: 0.85, 17: 0.85, 18: 0.85, 19: 0.85, 40: 0.885, 41: 0.885}
+    right = rng.random() < good.get(hour, 0.93)
     if model.id == "fraud":
         truth = int(rng.random() < 0.3)
-        event["prediction"] = truth if rng.random() < good else 1 - truth
+        event["prediction"] = truth if right else 1 - truth
         # Classes go by their canonical names: 1.0 and "1" are 1, true would be another.
         event["prediction"] = [int, float, str][n % 3](event["prediction"])
     else:
         shares = (1, 3, 6) if _during(hour, (10, 11)) else (6, 3, 1)
         truth = _pick(rng, ("approve", "refer", "decline"), shares)
         wrong = {"approve": "refer", "refer": "decline", "decline": "approve"}
-        event["prediction"] = truth if rng.random() < good else wrong[truth]
+        event["prediction"] = truth if right else wrong[truth]
     center = 0.5 if _during(hour, (12, 13)) else 0.3
     event["score"] = min(1.0, max(0.0, rng.normal(center, 0.15)))
     return event, truth
