@@ -9,7 +9,7 @@ its events alone move time).
 from monitor.panes.messages import END, UNHEARD, Progress
 from monitor.registry.specs import ModelSpec
 
-#: How far behind the broker's clock time stands where every partition is idle, ms.
+#: How far behind the broker's clock time stands in an idle partition, ms.
 IDLE_GRACE_MS = 60_000
 
 
@@ -28,21 +28,24 @@ class Clock:
 
     def inputs(self, spec: ModelSpec) -> int:
         """The model's watermark of predictions over all partitions, in ms."""
-        marks, all_idle = [], True
+        marks = []
         for source in range(self.sources):
             progress = self.progress.get(source)
             if progress is None:
                 return UNHEARD
             mark = self._predicted(spec, progress)
             if spec.clock == "append" and "predictions" in progress.idle:
-                if mark != END:
-                    continue
-            else:
-                all_idle = False
+                mark = max(mark, self._idle(spec, source))
             marks.append(mark)
-        if all_idle and spec.clock == "append" and all(mark == END for mark in marks):
-            return min(self.heard_ms.values()) - spec.disorder_ms - IDLE_GRACE_MS
         return min(marks)
+
+    def _idle(self, spec: ModelSpec, source: int) -> int:
+        """Where time stands in a partition of which all has been read: behind its last heartbeat.
+
+        If its owner dies the heartbeats stop, and with them this time: a partition that nobody
+        reads is not idle.
+        """
+        return self.heard_ms[source] - spec.disorder_ms - IDLE_GRACE_MS
 
     def labels(self, spec: ModelSpec) -> int:
         """The time up to which all labels have been read, over all partitions, in ms.
@@ -54,10 +57,10 @@ class Clock:
             progress = self.progress.get(source)
             if progress is None:
                 return UNHEARD
+            mark = progress.labels.get(spec.id, UNHEARD)
             if spec.clock == "append" and "labels" in progress.idle:
-                continue
-            mark = progress.labels.get(spec.id)
-            marks.append(UNHEARD if mark is None else mark)
+                mark = max(mark, self._idle(spec, source))
+            marks.append(mark)
         return min(marks)
 
     @staticmethod

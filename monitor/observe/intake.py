@@ -63,10 +63,10 @@ class Intake:
                 rejected = Rejected("late", why, outcome="late", model_id=state.id)
                 self.reject("predictions", records[kept[i]], rejected)
             kept = [k for k, bad in zip(kept, late, strict=True) if not bad]
-            times = times[~late]
+            times, found = times[~late], found[~late]
         touched: set[PaneKey] = set()
         if state.remembers:
-            kept, times, touched = self._remember(state, rows, records, kept, times)
+            kept, times, touched = self._remember(state, rows, records, kept, times, found)
         self.accounting.add("predictions", "counted", len(kept))
         if mistyped:
             already = len(state.pile)
@@ -83,16 +83,22 @@ class Intake:
         records: list[Record],
         kept: Sequence[int],
         times: Times,
+        found: Times,
     ) -> tuple[list[int], Times, set[PaneKey]]:
-        """Drop what has been seen before; hand waiting labels to the rest."""
+        """Drop what has been seen before; hand waiting labels to the rest.
+
+        An id that may be forgotten already, by the watermark that the row `found`, is a new one,
+        whether or not a flush has come round to forgetting it.
+        """
         memory, new, touched = state.memory, [], set()
         seen_before = memory.seen.get
         fresh = np.ones(len(kept), dtype=bool)
+        marks = found.tolist()
         for n, (k, time_ms) in enumerate(zip(kept, times.tolist(), strict=True)):
             row, record = rows[k], records[k]
             crc = zlib.crc32(record.value or b"")
             seen = seen_before(row.prediction_id)
-            if seen is not None:
+            if seen is not None and not state.may_forget(seen.time_ms, marks[n]):
                 fresh[n] = False
                 self._repeated("predictions", state, record, row.prediction_id, seen.crc == crc)
                 continue
@@ -160,7 +166,9 @@ class Intake:
         kept, times = self._in_time("reviews", state, rows, records)
         found = self.marks.advance("reviews", state.id, times)
         late = state.forgotten(times, found)
-        for k, time_ms, too_late in zip(kept, times.tolist(), late.tolist(), strict=True):
+        for k, time_ms, too_late, mark in zip(
+            kept, times.tolist(), late.tolist(), found.tolist(), strict=True
+        ):
             if too_late:
                 why = f"event time {time_ms} is so far behind that its like may be forgotten"
                 rejected = Rejected("late", why, outcome="late", model_id=state.id)
@@ -168,7 +176,7 @@ class Intake:
                 continue
             key, crc = rows[k].review_id, zlib.crc32(records[k].value or b"")
             before = state.memory.reviews.get(key)
-            if before is not None:
+            if before is not None and not state.may_forget(before[0], mark):
                 self._repeated("reviews", state, records[k], key, before[1] == crc)
                 continue
             state.memory.review(key, time_ms, crc)

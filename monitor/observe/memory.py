@@ -179,7 +179,7 @@ class Memory:
 
     def _take(self, key: str, seen: Seen) -> None:
         self.seen[key] = seen
-        self._hours.setdefault(seen.time_ms - seen.time_ms % HOUR_MS, []).append(key)
+        self._hours.setdefault(_hour(seen.time_ms), []).append(key)
 
     def _label(self, key: str, label: Label) -> None:
         seen = self.seen.get(key)
@@ -193,7 +193,7 @@ class Memory:
 
     def _review(self, key: str, time_ms: int, crc: int) -> None:
         self.reviews[key] = (time_ms, crc)
-        self._review_hours.setdefault(time_ms - time_ms % HOUR_MS, []).append(key)
+        self._review_hours.setdefault(_hour(time_ms), []).append(key)
 
     def _forget(self, before_ms: int, reviews_before_ms: int) -> bool:
         dropped = False
@@ -204,5 +204,15 @@ class Memory:
             for hour in [h for h in hours if h + HOUR_MS <= before]:
                 dropped = True
                 for key in hours.pop(hour):
-                    entries.pop(key, None)
+                    # An id may have come again since, long after: then it is another's.
+                    if key in entries and _hour(_time_of(entries[key])) == hour:
+                        del entries[key]
         return dropped
+
+
+def _hour(time_ms: int) -> int:
+    return time_ms - time_ms % HOUR_MS
+
+
+def _time_of(entry: Seen | tuple[int, int]) -> int:
+    return entry.time_ms if isinstance(entry, Seen) else entry[0]

@@ -15,8 +15,12 @@ class Monitored:
 
     @property
     def fingerprint(self) -> str:
-        """The baseline's fingerprint, empty where there is none: two of them never merge."""
-        return self.baseline.fingerprint if self.baseline else ""
+        """What panes are counted over: the baseline's bins, and their own length in ms.
+
+        Panes of two fingerprints never merge: after a change of baseline or of windows, what was
+        open before is passed on as it is, and told apart.
+        """
+        return f"{self.baseline.fingerprint if self.baseline else ''}/{self.spec.pane_ms}"
 
     @property
     def lateness_ms(self) -> int:

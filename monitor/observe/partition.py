@@ -64,6 +64,7 @@ class ObservePartition:
             m.spec.id: set() for m in models if m.spec.clock == "append"
         }
         self._stored: set[bytes] = set()
+        self._stale: set[bytes] = set()
         self._told: dict[tuple[str, str], int] = {}
 
     # -- records in ----------------------------------------------------------------------------
@@ -158,6 +159,9 @@ class ObservePartition:
     def drain(self, offsets: Mapping[str, int], heartbeat: bool, idle: tuple[str, ...]) -> Flush:
         """All that has changed: rows, log, dead letters, and panes if a boundary was crossed."""
         flush = Flush()
+        for key in self._stale:
+            self._delete(key, flush)
+        self._stale = set()
         for state in self.states.values():
             self._bin(state)
             self._close(state, flush)
@@ -296,7 +300,10 @@ class ObservePartition:
             elif isinstance(message, OutcomePane):
                 outcomes.setdefault(state.id, []).append(message)
         for model, messages in outcomes.items():
-            self.states[model].restore_outcomes(messages)
+            if not self.states[model].restore_outcomes(messages):
+                # The rows of before are not these panes' any more: all are written anew.
+                self._relabelled[model] = set(self.states[model].outcomes)
+                self._stale |= {_outcome_row(message) for message in messages}
             # Sent again at the next boundary: a repeated snapshot replaces an equal one.
             self._unsent[model] = set(self.states[model].outcomes)
         for model in self._open:

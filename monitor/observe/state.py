@@ -52,6 +52,10 @@ class ModelState:
         horizon = marks - self.max_delay_ms - self.lateness_ms - self.pane_ms
         return np.asarray(times - times % HOUR_MS + HOUR_MS <= horizon)
 
+    def may_forget(self, time_ms: int, mark_ms: int) -> bool:
+        """Whether an event of a time may be forgotten once a watermark is at `mark_ms`."""
+        return time_ms - time_ms % HOUR_MS + HOUR_MS <= self.horizon(mark_ms) - self.pane_ms
+
     def outcome(self, key: PaneKey) -> OutcomeCounts:
         """The outcome pane of a key, made when first asked for."""
         pane = self.outcomes.get(key)
@@ -105,14 +109,18 @@ class ModelState:
         where = layout.blocks[message.block] if layout else slice(0, 0)
         pane.counts[where] = unpack(message.counts, pane.counts[where].size)
 
-    def restore_outcomes(self, messages: list[OutcomePane]) -> None:
-        """Take up outcome panes; where the baseline has changed, count them anew from memory."""
+    def restore_outcomes(self, messages: list[OutcomePane]) -> bool:
+        """Take up outcome panes; say whether they fit the baseline and the panes of today.
+
+        Where they don't, they are counted anew from memory, which holds all that they rest on.
+        """
         if all(m.fingerprint == self.model.fingerprint for m in messages):
             for message in messages:
                 pane = self.outcome((message.version, message.start_ms))
                 pane.predictions = message.predictions
                 pane.counts = unpack(message.counts, pane.counts.size).reshape(pane.counts.shape)
-            return
+            return True
         for key, seen in self.memory.seen.items():
             self.outcome(self.pane_key(seen.version, seen.time_ms)).predictions += 1
             self.relabel(key, ())
+        return False
