@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, ProducerFenced
+from aiokafka.errors import IllegalOperation, KafkaError, ProducerFenced
 
 from monitor.connection import topic_name
 from monitor.errors import BrokerError, Fenced
@@ -75,7 +75,7 @@ class Owner:
                 raise Fenced(
                     f"{self.stage.name} {self.partition}: another worker has taken it over"
                 ) from None
-            except (KafkaError, OSError, TimeoutError) as error:
+            except (KafkaError, IllegalOperation, OSError, TimeoutError) as error:
                 raise BrokerError(
                     f"{self.stage.name} {self.partition}: a flush failed: {error!r}"
                 ) from error
@@ -87,9 +87,20 @@ class Owner:
                 self.heartbeat_at = self.flushed_at
 
     async def _commit(self, changed: Flush) -> None:
-        send, name = self.producer.send, self.namespace
         await self.producer.begin_transaction()
-        sent = []
+        sent: list[Any] = []
+        try:
+            await self._send(changed, sent)
+        finally:
+            # A fenced producer refuses to send more; why, the deliveries before it tell.
+            for delivered in await asyncio.gather(*sent, return_exceptions=True):
+                if isinstance(delivered, BaseException):
+                    raise delivered
+        await self.producer.commit_transaction()
+
+    async def _send(self, changed: Flush, sent: list[Any]) -> None:
+        """Hand all records to the producer; `sent` gets the futures of their delivery."""
+        send, name = self.producer.send, self.namespace
         for output in changed.outputs:
             topic = topic_name(name, output.topic)
             headers = CONTENT_TYPE if output.value[:1] == b"{" else None
@@ -105,8 +116,6 @@ class Owner:
             log = topic_name(name, self.stage.log)
             for record in changed.log:
                 sent.append(await send(log, record, partition=self.partition))
-        await asyncio.gather(*sent)
-        await self.producer.commit_transaction()
 
     async def stop(self) -> None:
         """Let go of the partition; what is not flushed is read again by its next owner."""
