@@ -79,16 +79,11 @@ class Worker(Command):
     def pid(self) -> int | None:
         """The worker's own process id, None while there is none."""
         table = subprocess.run(
-            ["ps", "-A", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True
+            ["ps", "-A", "-o", "pid=", "-o", "ppid="], capture_output=True, text=True, check=True
         )
-        rows = [line.split(None, 2) for line in table.stdout.splitlines()]
-        parent = {int(row[0]): int(row[1]) for row in rows}
-        for row in rows:
-            if len(row) > 2 and "--unsupervised" in row[2] and "guard.py" not in row[2]:
-                pid = int(row[0])
-                if parent.get(parent[pid]) == self.process.pid:
-                    return pid
-        return None
+        parent = {int(pid): int(of) for pid, of in map(str.split, table.stdout.splitlines())}
+        # Between the supervisor and the worker stands a guard, which ends it with its parent.
+        return next((p for p in parent if parent.get(parent[p]) == self.process.pid), None)
 
     def started(self, but: Sequence[int | None] = ()) -> int:
         """Wait for a worker other than those; its process id."""
