@@ -6,7 +6,7 @@ owner has read all that there is stands idle and does not (unless the model repl
 its events alone move time).
 """
 
-from monitor.panes.messages import END, UNHEARD, Progress
+from monitor.panes.messages import UNHEARD, Progress
 from monitor.registry.specs import ModelSpec
 
 #: How far behind the broker's clock time stands in an idle partition, ms.

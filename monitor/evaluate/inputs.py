@@ -3,17 +3,29 @@
 from collections.abc import Iterator
 from typing import Literal
 
-from monitor.detectors.finding import Finding
+import msgspec
+
 from monitor.detectors.registry import detectors_for
 from monitor.detectors.window import InputWindow
-from monitor.evaluate.judged import Judged
+from monitor.evaluate.judged import Judged, not_judged
 from monitor.evaluate.store import PaneStore, rows_of, sum_inputs
 from monitor.evaluate.windows import closing_with_panes, first_end, last_complete_end
+from monitor.events.cloudevents import rfc3339
 from monitor.observe.model import Monitored
-from monitor.panes.messages import END, InputPane
-from monitor.registry.specs import WindowSpec
+from monitor.panes.messages import END, UNHEARD, InputPane
+from monitor.registry.specs import HOUR_MS, WindowSpec
 
 Signal = Literal["data_drift", "prediction_drift"]
+
+
+class InputCursor(msgspec.Struct, array_like=True, frozen=True):
+    """How far the windows of a signal have been judged, and what windows they were, in ms."""
+
+    next_end: int | None
+    silent: bool
+    size_ms: int
+    hop_ms: int
+    whole_from: int
 
 
 class InputWindows:
@@ -26,6 +38,26 @@ class InputWindows:
         self.next_end: int | None = None
         #: Whether the last window was empty: a silence is told once, at its beginning.
         self.silent = False
+        #: Panes that start before are gone: a window that begins there cannot be judged.
+        self.whole_from = UNHEARD
+
+    @property
+    def cursor(self) -> InputCursor:
+        """What `resume` takes up."""
+        size, hop = self.window.size_ms, self.window.hop_ms
+        return InputCursor(self.next_end, self.silent, size, hop, self.whole_from)
+
+    def resume(self, cursor: InputCursor | None, gone_before: int) -> None:
+        """Go on after a restart, perhaps with other windows; None where the signal is new."""
+        if cursor is None:
+            self.whole_from = gone_before
+            return
+        self.next_end, self.silent = cursor.next_end, cursor.silent
+        self.whole_from = cursor.whole_from
+        changed = (cursor.size_ms, cursor.hop_ms) != (self.window.size_ms, self.window.hop_ms)
+        if changed and cursor.next_end is not None:
+            self.next_end = first_end(self.window, cursor.next_end - cursor.hop_ms)
+            self.whole_from = gone_before
 
     def needed_from(self) -> int | None:
         """The earliest time that a window to come may still hold, in ms."""
@@ -44,11 +76,23 @@ class InputWindows:
                     return
             elif end > last_complete_end(self.window, mark_ms):
                 return
-            panes = store.within("input", end - self.window.size_ms, end)
-            yield from self._judge([p for p in panes if isinstance(p, InputPane)], end)
+            start = end - self.window.size_ms
+            panes = [p for p in store.within("input", start, end) if isinstance(p, InputPane)]
+            yield from self._judge([*self._reaching_into(store, start), *panes], end)
             self.next_end = end + self.window.hop_ms
             if not panes:
                 self._skip(store, mark_ms)
+
+    def _reaching_into(self, store: PaneStore, start: int) -> list[InputPane]:
+        """Panes of an earlier configuration that begin before a time and end after it."""
+        before = store.within("input", start - HOUR_MS, start)
+        return [
+            p
+            for p in before
+            if isinstance(p, InputPane)
+            and p.fingerprint != self.model.fingerprint
+            and p.start_ms + _length(p) > start
+        ]
 
     def _skip(self, store: PaneStore, mark_ms: int) -> None:
         """Pass over the rest of a silence, however long, in one step."""
@@ -73,19 +117,16 @@ class InputWindows:
         spec, baseline = self.model.spec, self.model.baseline
         foreign = [p for p in panes if p.fingerprint != self.model.fingerprint]
         start = end - self.window.size_ms
-        if foreign and baseline:
-            finding = Finding(
-                detector=self.signal,
-                subject="model",
-                statistic="rows",
-                verdict="baseline_missing",
-                n_current=rows_of(panes),
-                message=(
-                    f"the baseline changed within the window: {rows_of(foreign)} of "
-                    f"{rows_of(panes)} predictions were counted with {foreign[0].fingerprint}, "
-                    f"now it is {baseline.fingerprint}"
-                ),
+        why = None
+        if foreign:
+            why = (
+                f"{rows_of(foreign)} of {rows_of(panes)} predictions were counted with "
+                f"{foreign[0].fingerprint}, now it is {self.model.fingerprint}"
             )
+        elif start < self.whole_from:
+            why = f"predictions before {rfc3339(self.whole_from)} are in windows of before"
+        if why:
+            finding = not_judged(self.signal, why, rows_of(panes))
             yield Judged(self.signal, version, start, end, (finding,), rows_of(panes))
             return
         window = InputWindow(
@@ -100,3 +141,8 @@ class InputWindows:
         for found in detectors_for(self.signal):
             findings = tuple(found.judge(window))
             yield Judged(found.name, version, start, end, findings, window.rows)
+
+
+def _length(pane: InputPane) -> int:
+    """The length of a pane in ms, which its fingerprint tells."""
+    return int(pane.fingerprint.rpartition("/")[2])

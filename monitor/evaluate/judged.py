@@ -20,3 +20,15 @@ class Judged:
     rows: int
     revision: int = 0
     age_ms: int | None = None
+
+
+def not_judged(detector: str, why: str, rows: int) -> Finding:
+    """The verdict on a window that was counted over more than one configuration."""
+    return Finding(
+        detector=detector,
+        subject="model",
+        statistic="rows",
+        verdict="baseline_missing",
+        n_current=rows,
+        message=f"the configuration changed within the window: {why}",
+    )

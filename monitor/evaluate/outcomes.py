@@ -8,19 +8,34 @@ baseline, so that the verdict depends on event time alone.
 
 from collections.abc import Iterator
 
+import msgspec
+
 from monitor.baselines.baseline import age_limits
 from monitor.detectors.registry import detectors_for
 from monitor.detectors.window import OutcomeWindow
-from monitor.evaluate.judged import Judged
+from monitor.evaluate.judged import Judged, not_judged
 from monitor.evaluate.store import PaneStore, sum_outcomes
 from monitor.evaluate.windows import closing_with_panes, first_end, last_complete_end
+from monitor.events.cloudevents import rfc3339
 from monitor.observe.model import Monitored
 from monitor.panes.codec import Counts
-from monitor.panes.messages import END, OutcomePane
+from monitor.panes.messages import END, UNHEARD, OutcomePane
 from monitor.registry.specs import LabelsSpec, PerformanceSpec
 from monitor.stats.performance import performance
 
 ARTICLE_PERIODS = 4
+
+
+class OutcomeCursor(msgspec.Struct, array_like=True, frozen=True):
+    """How far the windows have been judged at each age, and what windows they were, in ms."""
+
+    next_end: list[int | None]
+    history: dict[str, list[list[tuple[int, float]]]]
+    published: dict[str, dict[int, int]]
+    size_ms: int
+    hop_ms: int
+    ages: tuple[int, ...]
+    whole_from: int
 
 
 class OutcomeWindows:
@@ -41,6 +56,33 @@ class OutcomeWindows:
         self.history: dict[str, list[list[tuple[int, float]]]] = {}
         #: How often a window was published, by version and end.
         self.published: dict[str, dict[int, int]] = {}
+        #: Panes that start before are gone: a window that begins there cannot be judged.
+        self.whole_from = UNHEARD
+
+    @property
+    def cursor(self) -> OutcomeCursor:
+        """What `resume` takes up."""
+        return OutcomeCursor(
+            self.next_end, self.history, self.published,
+            self.window.size_ms, self.window.hop_ms, self.ages, self.whole_from,
+        )  # fmt: skip
+
+    def resume(self, cursor: OutcomeCursor | None, gone_before: int) -> None:
+        """Go on after a restart; with other windows or ages, histories begin anew."""
+        if cursor is None:
+            self.whole_from = gone_before
+            return
+        was = (cursor.size_ms, cursor.hop_ms, cursor.ages)
+        if was == (self.window.size_ms, self.window.hop_ms, self.ages):
+            self.next_end = list(cursor.next_end)
+            self.history, self.published = cursor.history, cursor.published
+            self.whole_from = cursor.whole_from
+            return
+        self.whole_from = gone_before
+        ends = [end for end in cursor.next_end if end is not None]
+        if ends:
+            # The age that lags most: what was judged at it, was judged at all of them.
+            self.next_end = [first_end(self.window, min(ends) - cursor.hop_ms)] * len(self.ages)
 
     def needed_from(self) -> int | None:
         """The earliest time that a window to come may still hold, in ms."""
@@ -98,11 +140,12 @@ class OutcomeWindows:
         baseline = model.baseline
         outcomes = baseline.outcomes if baseline else None
         matrix: Counts | None = None
+        # Those of before were counted anew, and sent again, by whoever took up the partition.
+        ours = [p for p in panes if p.fingerprint == model.fingerprint]
         if outcomes:
-            kept = [p for p in panes if p.fingerprint == model.fingerprint]
-            counts, _ = sum_outcomes(kept, len(self.ages), len(outcomes.classes))
+            counts, _ = sum_outcomes(ours, len(self.ages), len(outcomes.classes))
             matrix = counts[: age + 1].sum(axis=0)
-        predictions = sum(pane.predictions for pane in panes)
+        predictions = sum(pane.predictions for pane in ours or panes)
         labelled = int(matrix.sum()) if matrix is not None else 0
         covered = predictions > 0 and labelled / predictions >= self.labels.min_coverage
         histories = self.history.setdefault(version, [[] for _ in self.ages])
@@ -120,7 +163,8 @@ class OutcomeWindows:
             reference_predictions=outcomes.predictions if outcomes else 0,
             history=tuple(before[-self.periods :]),
         )
-        if matrix is not None and covered and labelled >= self.min_samples:
+        whole = bool(ours) and window.start_ms >= self.whole_from
+        if matrix is not None and covered and whole and labelled >= self.min_samples:
             positive = model.spec.positive
             one = outcomes.index(positive) if outcomes and positive is not None else None
             value = performance(matrix, self.metric, one)
@@ -135,7 +179,13 @@ class OutcomeWindows:
             return
         revision = ends[end] = ends.get(end, -1) + 1
         for found in detectors_for("performance"):
-            findings = tuple(found.judge(window))
+            if whole:
+                findings = tuple(found.judge(window))
+            else:
+                why = f"{predictions} predictions were counted with an earlier one"
+                if ours:
+                    why = f"predictions before {rfc3339(self.whole_from)} are in windows of before"
+                findings = (not_judged(found.name, why, predictions),)
             yield Judged(
                 found.name, version, end - self.window.size_ms, end, findings, predictions,
                 revision, limit,

@@ -6,15 +6,14 @@ import msgspec
 
 from monitor.evaluate.clock import Clock
 from monitor.evaluate.events import events
-from monitor.evaluate.inputs import InputWindows
+from monitor.evaluate.inputs import InputCursor, InputWindows
 from monitor.evaluate.judged import Judged
-from monitor.evaluate.outcomes import OutcomeWindows
+from monitor.evaluate.outcomes import OutcomeCursor, OutcomeWindows
 from monitor.evaluate.store import PaneStore
-from monitor.evaluate.windows import aligned
 from monitor.observe.model import Monitored
 from monitor.panes.codec import FORMAT
 from monitor.panes.flush import Flush, Record
-from monitor.panes.messages import InputPane, OutcomePane, Progress, decode
+from monitor.panes.messages import UNHEARD, InputPane, OutcomePane, Progress, decode
 
 _ROW = msgspec.msgpack.Encoder().encode
 
@@ -23,10 +22,8 @@ class ModelRow(msgspec.Struct, array_like=True):
     """How far the windows of a model have been judged."""
 
     model_id: str
-    inputs: dict[str, tuple[int | None, bool]]
-    outcomes: list[int | None]
-    history: dict[str, list[list[tuple[int, float]]]]
-    published: dict[str, dict[int, int]]
+    inputs: dict[str, InputCursor]
+    outcomes: OutcomeCursor | None
     dropped: dict[str, int]
     format: int = FORMAT
 
@@ -92,38 +89,28 @@ class ModelWindows:
             known = [start for start in starts if start is not None]
             if known and len(known) == len(starts):
                 self.dropped[kind] = max(min(known), self.dropped.get(kind, min(known)))
-                dropped = self.store.drop(kind, self.dropped[kind])
+                dropped = self.store.drop(kind, self.dropped[kind], self.model.fingerprint)
                 keys += [_ROW(["pane", self.model.spec.id, *pane]) for pane in dropped]
         return keys
 
     def to_row(self) -> bytes:
         """Cursors and histories as bytes."""
-        out = self.outcomes
         return _ROW(
             ModelRow(
                 self.model.spec.id,
-                {name: (w.next_end, w.silent) for name, w in self.inputs.items()},
-                out.next_end if out else [],
-                out.history if out else {},
-                out.published if out else {},
+                {name: windows.cursor for name, windows in self.inputs.items()},
+                self.outcomes.cursor if self.outcomes else None,
                 self.dropped,
             )
         )
 
     def restore(self, row: ModelRow) -> None:
         """Take up what `to_row` wrote; a signal that was added since begins anew."""
-        for name, (next_end, silent) in row.inputs.items():
-            if name in self.inputs:
-                windows = self.inputs[name]
-                windows.silent = silent
-                if next_end is not None:
-                    windows.next_end = aligned(windows.window, next_end)
-        if self.outcomes and len(row.outcomes) == len(self.outcomes.ages):
-            window = self.outcomes.window
-            self.outcomes.next_end = [end and aligned(window, end) for end in row.outcomes]
-            self.outcomes.history = row.history
-            self.outcomes.published = row.published
         self.dropped = dict(row.dropped)
+        for name, windows in self.inputs.items():
+            windows.resume(row.inputs.get(name), self.dropped.get("input", UNHEARD))
+        if self.outcomes:
+            self.outcomes.resume(row.outcomes, self.dropped.get("outcome", UNHEARD))
 
 
 class EvaluatePartition:

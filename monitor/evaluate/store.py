@@ -7,6 +7,7 @@ import numpy as np
 from monitor.baselines.baseline import Baseline
 from monitor.panes.codec import Counts, unpack
 from monitor.panes.messages import InputPane, OutcomePane
+from monitor.registry.specs import HOUR_MS
 
 Pane = InputPane | OutcomePane
 PaneId = tuple[str, str, int, int, int, str]
@@ -48,12 +49,21 @@ class PaneStore:
         found = (k for s, keys in self.starts[kind].items() if start_ms <= s < end_ms for k in keys)
         return [self.panes[key] for key in sorted(found)]
 
-    def drop(self, kind: str, before_ms: int) -> Iterator[PaneId]:
-        """Forget panes of a kind that start before a time; yield their ids."""
+    def drop(self, kind: str, before_ms: int, fingerprint: str) -> Iterator[PaneId]:
+        """Forget panes of a kind that start before a time; yield their ids.
+
+        Those of another fingerprint may be longer than ours and reach into a window to come: they
+        stay an hour more, which is the longest pane.
+        """
         for start in sorted(s for s in self.starts[kind] if s < before_ms):
-            for key in sorted(self.starts[kind].pop(start)):
+            keys = self.starts[kind][start]
+            spared = start + HOUR_MS > before_ms
+            for key in sorted(k for k in keys if not spared or k[-1] == fingerprint):
+                keys.discard(key)
                 del self.panes[key]
                 yield key
+            if not keys:
+                del self.starts[kind][start]
 
 
 def sum_inputs(panes: list[InputPane], baseline: Baseline) -> Counts:

@@ -32,15 +32,6 @@ def first_end(window: WindowSpec, time_ms: int) -> int:
     return time_ms - time_ms % window.hop_ms + window.hop_ms
 
 
-def aligned(window: WindowSpec, end_ms: int) -> int:
-    """The first end of a window at or after a time: a cursor kept from before the hop changed.
-
-    >>> aligned(WindowSpec(size_ms=4, hop_ms=2, allowed_lateness_ms=0), 5)
-    6
-    """
-    return first_end(window, end_ms - 1)
-
-
 def last_complete_end(window: WindowSpec, mark_ms: int) -> int:
     """The end of the last window that a watermark completes, its allowed lateness passed.
 

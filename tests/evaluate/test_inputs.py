@@ -190,7 +190,7 @@ def test_another_baseline_s_counts_never_merge() -> None:
     """The baseline changed within the window: it says so, and no detector sees a mixture."""
     scene = Scene(model(minutes(4)))
     scene.send(
-        scene.pane(0, 5, fingerprint="of another"), scene.pane(1, 7), scene.pane(4, 2),
+        scene.pane(0, 5, fingerprint="of another/60000"), scene.pane(1, 7), scene.pane(4, 2),
         scene.progress(8),
     )  # fmt: skip
     assert [w[2:] for w in scene.windows()] == [

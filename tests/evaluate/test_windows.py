@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.evaluate.windows import aligned, first_end, last_complete_end
+from monitor.evaluate.windows import first_end, last_complete_end
 from monitor.registry.specs import WindowSpec
 
 SPECS = st.builds(
@@ -33,11 +33,6 @@ def test_the_first_window_that_holds_a_time(window: WindowSpec, time: int) -> No
 def test_a_window_is_complete_when_its_lateness_has_passed(window: WindowSpec, mark: int) -> None:
     complete = [end for end in ends(window) if end + window.allowed_lateness_ms <= mark]
     assert last_complete_end(window, mark) == max(complete)
-
-
-@given(SPECS, TIMES)
-def test_a_cursor_is_aligned_to_the_next_end(window: WindowSpec, time: int) -> None:
-    assert aligned(window, time) == min(end for end in ends(window) if end >= time)
 
 
 def test_windows_are_aligned_to_1970() -> None:
