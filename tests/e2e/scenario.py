@@ -71,7 +71,7 @@ def _yaml(model: Model) -> str:
     settings: dict[str, Any] = {
         "id": model.id,
         "task": model.task,
-        "clock": "events",
+        "clock": model.clock,
         "disorder": _seconds(model.disorder),
         "authority": model.authority,
         "deduplicate": model.deduplicate,
@@ -123,6 +123,33 @@ def scenario(hours: int = 48, rate: int = 750, seed: int = 1) -> Scenario:
     arrivals += _unusable(arrivals, hours, rng)
     arrivals.sort(key=lambda pair: pair[0])
     return Scenario(models, files, (*(sent for _, sent in arrivals), *_ends(models)))
+
+
+def live(window: Signal, since: int, until: int, rate: int = 40, seed: int = 2) -> Scenario:
+    """A live model, `rate` predictions a minute between two times in ms, and no end of stream."""
+    rng = np.random.default_rng(seed)
+    kinds = {name: KINDS[name] for name in ("income", "color")}
+    model = Model(
+        "live", kinds, None, data_drift=window, prediction_drift=window, performance=window,
+        max_delay=16 * MINUTE, min_coverage=0.5, clock="append",
+    )  # fmt: skip
+    model = _with_reference(model, rng)
+    file = _file(model)
+    assert model.reference is not None
+    model = replace(model, reference=replace(model.reference, edges=edges_in(file)))
+    arrivals: list[tuple[float, Sent]] = []
+    for n in range((until - since) * rate // MINUTE):
+        event, truth = _event(model, rng, 0, n)
+        stamp = since + int(rng.integers(until - since))
+        arrivals.append((stamp + rng.uniform(0, 5 * SECOND), _sent("predictions", event | {
+            "timestamp": stamp, "model_version": "1.0"
+        })))  # fmt: skip
+        due = stamp + _delay(rng, 16 * MINUTE, True)
+        label = {k: event[k] for k in ("prediction_id", "model_id")}
+        label |= {"label": truth, "timestamp": due}
+        arrivals.append((due + rng.uniform(0, 5 * SECOND), _sent("labels", label)))
+    arrivals.sort(key=lambda pair: pair[0])
+    return Scenario((model,), {"live.json": file}, tuple(sent for _, sent in arrivals))
 
 
 # -- models ----------------------------------------------------------------------------------------

@@ -71,6 +71,7 @@ class Model:
     disorder: int = 30 * SECOND
     deduplicate: bool = True
     authority: str = "dry_run"
+    clock: str = "events"
     exclude: Sequence[str] = field(default_factory=tuple)
 
     @property

@@ -100,6 +100,12 @@ def _inputs(
             for name, question in detectors:
                 said = _unjudgeable(model, len(mine)) or question(model, signal, mine)
                 yield Judgement(model, version, name, start, end, len(mine), said)
+    if model.clock == "append":
+        # The broker's clock goes on, so the silence after the last event is told too.
+        start, end = end, end + signal.hop
+        assert signal.hop == signal.size, "this oracle knows no silence in sliding windows"
+        for name, _ in detectors:
+            yield Judgement(model, "", name, start, end, 0, _unjudgeable(model, 0))
 
 
 def _unjudgeable(model: Model, rows: int) -> list[Finding]:
