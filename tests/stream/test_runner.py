@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import IllegalOperation, ProducerFenced
 from faust.types import TP
 
 from monitor.errors import BrokerError, Fenced, TopicMismatch
@@ -387,8 +388,8 @@ def test_a_topic_recreated_is_refused(play: Story) -> None:
         await bench.apply(first, 1, 2, 3)
         await first.release()
         await topics.remake(bench.address, bench.topic("numbers"), PARTITIONS)
-        await bench.produce(7)
-        with pytest.raises(TopicMismatch, match=r"ends at 1, but 3 records.*new namespace"):
+        await bench.produce(7, 8)
+        with pytest.raises(TopicMismatch, match=r"ends at 2, but 3 records.*new namespace"):
             await bench.runner()._positions(bench.tps(0))
 
     play(story)
@@ -451,6 +452,38 @@ def test_a_flush_that_the_broker_refuses_is_an_error_and_acknowledges_nothing(pl
         assert await bench.sums() == []
 
     play(story)
+
+
+@pytest.mark.parametrize(
+    ("delivery", "expected"), [(ProducerFenced(), Fenced), (None, BrokerError)]
+)
+def test_a_producer_that_refuses_tells_why_by_what_it_did_not_deliver(
+    delivery: Exception | None, expected: type[Exception]
+) -> None:
+    """aiokafka: the first delivery fails as fenced, and the next record "is in no transaction"."""
+
+    class Producer:
+        async def begin_transaction(self) -> None:
+            self.first = asyncio.get_running_loop().create_future()
+
+        async def send(self, *_: Any, **__: Any) -> Any:
+            if self.first.done():
+                raise IllegalOperation("Can't send messages while not in transaction")
+            if delivery is None:
+                self.first.set_result(None)
+            else:
+                self.first.set_exception(delivery)
+            return self.first
+
+    async def story() -> None:
+        owner = Owner(STAGE, 0, Sum(0), {}, Producer(), "n", 1)
+        event = Event()
+        owner.apply("numbers", [Rec(0, 0, b"1")], event)
+        with pytest.raises(expected):
+            await owner.flush()
+        assert not event.acked
+
+    asyncio.run(story())
 
 
 def test_a_bug_of_ours_ends_the_worker_and_acknowledges_nothing(play: Story) -> None:
