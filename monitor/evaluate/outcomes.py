@@ -26,16 +26,27 @@ from monitor.stats.performance import performance
 ARTICLE_PERIODS = 4
 
 
+#: A version that was not seen for so many windows has no recent periods to be compared with.
+HISTORY_WINDOWS = 100
+
+
 class OutcomeCursor(msgspec.Struct, array_like=True, frozen=True):
     """How far the windows have been judged at each age, and what windows they were, in ms."""
 
     next_end: list[int | None]
-    history: dict[str, list[list[tuple[int, float]]]]
-    published: dict[str, dict[int, int]]
     size_ms: int
     hop_ms: int
     ages: tuple[int, ...]
     whole_from: int
+
+
+class VersionRow(msgspec.Struct, array_like=True, frozen=True):
+    """What is held of one model version: a row of its own, because versions are not bounded."""
+
+    model_id: str
+    version: str
+    history: list[list[tuple[int, float]]]
+    published: dict[int, int]
 
 
 class OutcomeWindows:
@@ -58,16 +69,31 @@ class OutcomeWindows:
         self.published: dict[str, dict[int, int]] = {}
         #: Panes that start before are gone: a window that begins there cannot be judged.
         self.whole_from = UNHEARD
+        #: Versions whose rows have changed since they were last written.
+        self.touched: set[str] = set()
+
+    def version_row(self, version: str) -> VersionRow | None:
+        """The row of a version; None, and forgotten, where nothing of it can matter any more."""
+        history, published = self.history.get(version, []), self.published.get(version, {})
+        newest = max((until for ends in history for until, _ in ends), default=None)
+        begun = min((end for end in self.next_end if end is not None), default=0)
+        gone = newest is None or newest < begun - HISTORY_WINDOWS * self.window.size_ms
+        if gone and not published:
+            self.history.pop(version, None)
+            self.published.pop(version, None)
+            return None
+        return VersionRow(self.model.spec.id, version, history, published)
 
     @property
     def cursor(self) -> OutcomeCursor:
         """What `resume` takes up."""
         return OutcomeCursor(
-            self.next_end, self.history, self.published,
-            self.window.size_ms, self.window.hop_ms, self.ages, self.whole_from,
-        )  # fmt: skip
+            self.next_end, self.window.size_ms, self.window.hop_ms, self.ages, self.whole_from
+        )
 
-    def resume(self, cursor: OutcomeCursor | None, gone_before: int) -> None:
+    def resume(
+        self, cursor: OutcomeCursor | None, versions: list[VersionRow], gone_before: int
+    ) -> None:
         """Go on after a restart; with other windows or ages, histories begin anew."""
         if cursor is None:
             self.whole_from = gone_before
@@ -75,7 +101,8 @@ class OutcomeWindows:
         was = (cursor.size_ms, cursor.hop_ms, cursor.ages)
         if was == (self.window.size_ms, self.window.hop_ms, self.ages):
             self.next_end = list(cursor.next_end)
-            self.history, self.published = cursor.history, cursor.published
+            self.history = {row.version: row.history for row in versions}
+            self.published = {row.version: row.published for row in versions}
             self.whole_from = cursor.whole_from
             return
         self.whole_from = gone_before
@@ -130,8 +157,9 @@ class OutcomeWindows:
             mine = [p for p in panes if p.version == version]
             yield from self._judge(version, mine, end, age)
         if age == len(self.ages) - 1:
-            for ends in self.published.values():
-                ends.pop(end, None)
+            for version, ends in self.published.items():
+                if ends.pop(end, None) is not None:
+                    self.touched.add(version)
 
     def _judge(
         self, version: str, panes: list[OutcomePane], end: int, age: int
@@ -148,6 +176,7 @@ class OutcomeWindows:
         predictions = sum(pane.predictions for pane in ours or panes)
         labelled = int(matrix.sum()) if matrix is not None else 0
         covered = predictions > 0 and labelled / predictions >= self.labels.min_coverage
+        self.touched.add(version)
         histories = self.history.setdefault(version, [[] for _ in self.ages])
         before = [value for until, value in histories[age] if until <= end - self.window.size_ms]
         window = OutcomeWindow(

@@ -8,7 +8,7 @@ from monitor.evaluate.clock import Clock
 from monitor.evaluate.events import events
 from monitor.evaluate.inputs import InputCursor, InputWindows
 from monitor.evaluate.judged import Judged
-from monitor.evaluate.outcomes import OutcomeCursor, OutcomeWindows
+from monitor.evaluate.outcomes import OutcomeCursor, OutcomeWindows, VersionRow
 from monitor.evaluate.store import PaneStore
 from monitor.observe.model import Monitored
 from monitor.panes.codec import FORMAT
@@ -37,6 +37,7 @@ class SourceRow(msgspec.Struct, array_like=True):
 
 
 _decode_model = msgspec.msgpack.Decoder(ModelRow).decode
+_decode_version = msgspec.msgpack.Decoder(VersionRow).decode
 _decode_source = msgspec.msgpack.Decoder(SourceRow).decode
 
 
@@ -104,13 +105,24 @@ class ModelWindows:
             )
         )
 
-    def restore(self, row: ModelRow) -> None:
-        """Take up what `to_row` wrote; a signal that was added since begins anew."""
+    def version_rows(self) -> dict[bytes, bytes | None]:
+        """Rows of the versions that have changed; None where a version is forgotten."""
+        if not self.outcomes:
+            return {}
+        rows: dict[bytes, bytes | None] = {}
+        for version in sorted(self.outcomes.touched):
+            row = self.outcomes.version_row(version)
+            rows[_ROW(["version", self.model.spec.id, version])] = _ROW(row) if row else None
+        self.outcomes.touched = set()
+        return rows
+
+    def restore(self, row: ModelRow, versions: list[VersionRow]) -> None:
+        """Take up what was written; a signal that was added since begins anew."""
         self.dropped = dict(row.dropped)
         for name, windows in self.inputs.items():
             windows.resume(row.inputs.get(name), self.dropped.get("input", UNHEARD))
         if self.outcomes:
-            self.outcomes.resume(row.outcomes, self.dropped.get("outcome", UNHEARD))
+            self.outcomes.resume(row.outcomes, versions, self.dropped.get("outcome", UNHEARD))
 
 
 class EvaluatePartition:
@@ -165,6 +177,8 @@ class EvaluatePartition:
                 if key in self._stored:
                     flush.rows[key] = None
             flush.rows[_ROW(["model", model_id])] = windows.to_row()
+            written = windows.version_rows().items()
+            flush.rows |= {k: row for k, row in written if row is not None or k in self._stored}
         self._touched = set()
         for key, value in flush.rows.items():
             (self._stored.discard if value is None else self._stored.add)(key)
@@ -173,11 +187,15 @@ class EvaluatePartition:
     def restore(self, rows: Mapping[bytes, bytes], log: Sequence[bytes]) -> None:
         """Take up the committed rows."""
         models: list[ModelRow] = []
+        versions: dict[str, list[VersionRow]] = {}
         self._stored = set(rows)
         for key, value in rows.items():
             kind = msgspec.msgpack.decode(key)[0]
             if kind == "model":
                 models.append(_decode_model(value))
+            elif kind == "version":
+                version = _decode_version(value)
+                versions.setdefault(version.model_id, []).append(version)
             elif kind == "source":
                 row = _decode_source(value)
                 message = decode(row.progress)
@@ -191,4 +209,4 @@ class EvaluatePartition:
         for model in models:
             windows = self._of(model.model_id)
             if windows:
-                windows.restore(model)
+                windows.restore(model, versions.get(model.model_id, []))
