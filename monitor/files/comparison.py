@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from monitor.baselines.baseline import Baseline
 from monitor.baselines.build import build_baseline
 from monitor.detectors.finding import GRADES, Finding, Statistics
@@ -14,7 +16,7 @@ from monitor.errors import DataError
 from monitor.files.judged import Skipped, common_columns
 from monitor.files.table import Table
 from monitor.registry.specs import DataDriftSpec, ModelSpec, sealed
-from monitor.stats.cells import valid_rows
+from monitor.stats.cells import open_cells, valid_rows
 from monitor.stats.column import count
 from monitor.stats.grid import Counts, Grid
 from monitor.stats.ks import LEAST
@@ -67,6 +69,12 @@ class Feature:
         return {
             name: value for f in reversed(self.findings) for name, value in f.statistics.items()
         }
+
+    @property
+    def constant(self) -> bool:
+        """Whether the reference fills one cell of quantile PSI only, which then says nothing."""
+        cells = open_cells(self.current, self.reference, self.grid)
+        return int(np.count_nonzero(cells.reference)) == 1
 
     @property
     def p_value(self) -> float | None:
@@ -205,6 +213,8 @@ def to_json(comparison: Comparison) -> dict[str, Any]:
 
 def _feature_json(feature: Feature) -> dict[str, Any]:
     statistics = {name: _known(value) for name, value in feature.statistics.items()}
+    if feature.constant:
+        statistics["psi"] = None
     return {
         "feature": feature.name,
         "kind": feature.grid.kind,
@@ -240,6 +250,8 @@ def _unknown(statistic: str, feature: Feature) -> str:
     if feature.n_current == 0 or feature.n_reference == 0:
         side = "current" if feature.n_current == 0 else "reference"
         return f"no row of the {side} holds a value"
+    if statistic == "psi" and feature.constant:
+        return "the reference holds one value only; the JS divergence is graded instead"
     if statistic == "ks_p":
         return f"fewer than {LEAST} values on a side"
     return "undefined for these counts"

@@ -105,6 +105,20 @@ def test_an_empty_column_drifted_though_it_has_no_distribution() -> None:
     assert answer["reasons"]["psi"] == "no row of the current holds a value"
 
 
+@pytest.mark.parametrize(
+    ("before", "now"), [([5.0] * N, [5.0, 9.0] * (N // 2)), (["a"] * N, ["a", "b"] * (N // 2))]
+)
+def test_of_a_constant_reference_psi_is_unknown_not_zero(before: Values, now: Values) -> None:
+    for after in (before, now):
+        found = compare(table({"x": before}), table({"x": after}, "current.csv"))
+        answer = to_json(found)["features"][0]
+        assert answer["statistics"]["psi"] is None
+        assert "one value only" in answer["reasons"]["psi"]
+        drift = next(f for f in answer["findings"] if f["detector"] == "data_drift")
+        assert drift["statistic"] == "js_divergence"
+    assert answer["drifted"]
+
+
 def test_a_column_that_becomes_text_is_of_the_wrong_type() -> None:
     words = table({"x": ["a"] * N}, "current.csv")
     found = compare(table({"x": RNG.normal(size=N)}), words)
