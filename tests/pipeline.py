@@ -92,9 +92,15 @@ class Pipeline:
             unit.offsets[topic] = records[-1].offset
         return len(records)
 
-    def flush(self, unit: Unit, heartbeat: bool = False) -> Flush:
+    def flush(
+        self,
+        unit: Unit,
+        heartbeat: bool = False,
+        idle: tuple[str, ...] = (),
+        append_ms: int = 0,
+    ) -> Flush:
         """One transaction: all or nothing."""
-        flush = unit.logic.drain(dict(unit.offsets), heartbeat, ())
+        flush = unit.logic.drain(dict(unit.offsets), heartbeat, idle)
         for key, row in flush.rows.items():
             if row is None:
                 unit.rows.pop(key, None)
@@ -103,7 +109,7 @@ class Pipeline:
         unit.log += flush.log
         unit.durable_offsets = dict(unit.offsets)
         for out in flush.outputs:
-            self.append(out.topic, out.key, out.value, out.partition)
+            self.append(out.topic, out.key, out.value, out.partition, append_ms)
         return flush
 
     def run(self, schedule: random.Random | None = None, crashes: float = 0.0) -> None:

@@ -1,74 +1,43 @@
 """How far event time has come over all source partitions: nothing here reads a clock of its own.
 
 A window of a model is complete when every source partition has passed it. The number of source
-partitions is known: one from which nothing has come is *unheard* and holds time back; one whose
-owner has read all that there is stands idle and does not (unless the model replays the past: then
-its events alone move time).
+partitions is known: one from which nothing has come is *unheard* and holds time back, and so does
+one whose owner has died. Where nothing comes, the partition's owner lets time go on (observe): it
+alone can promise that what still comes from before will be late.
 """
+
+from collections.abc import Callable, Mapping
 
 from monitor.panes.messages import UNHEARD, Progress
 from monitor.registry.specs import ModelSpec
 
-#: How far behind the broker's clock time stands in an idle partition, ms.
-IDLE_GRACE_MS = 60_000
-
 
 class Clock:
-    """The last progress of each source partition, and the broker's time when it was appended."""
+    """The last progress of each source partition, by number."""
 
     def __init__(self, sources: int) -> None:
         self.sources = sources
         self.progress: dict[int, Progress] = {}
-        self.heard_ms: dict[int, int] = {}
 
-    def hear(self, progress: Progress, append_ms: int) -> None:
+    def hear(self, progress: Progress) -> None:
         """Take a progress record; its owner's earlier ones are superseded."""
         self.progress[progress.source] = progress
-        self.heard_ms[progress.source] = append_ms
 
     def inputs(self, spec: ModelSpec) -> int:
         """The model's watermark of predictions over all partitions, in ms."""
-        marks = []
-        for source in range(self.sources):
-            progress = self.progress.get(source)
-            if progress is None:
-                return UNHEARD
-            mark = self._predicted(spec, progress)
-            if spec.clock == "append" and "predictions" in progress.idle:
-                mark = max(mark, self._idle(spec, source))
-            marks.append(mark)
-        return min(marks)
-
-    def _idle(self, spec: ModelSpec, source: int) -> int:
-        """Where time stands in a partition of which all has been read: behind its last heartbeat.
-
-        If its owner dies the heartbeats stop, and with them this time: a partition that nobody
-        reads is not idle.
-        """
-        return self.heard_ms[source] - spec.disorder_ms - IDLE_GRACE_MS
+        return self._least(spec.id, lambda progress: progress.inputs)
 
     def labels(self, spec: ModelSpec) -> int:
         """The time up to which all labels have been read, over all partitions, in ms.
 
         It never passes the watermark of predictions: a label may come before its prediction.
         """
-        marks = [self.inputs(spec)]
-        for source in range(self.sources):
-            progress = self.progress.get(source)
-            if progress is None:
-                return UNHEARD
-            mark = progress.labels.get(spec.id, UNHEARD)
-            if spec.clock == "append" and "labels" in progress.idle:
-                mark = max(mark, self._idle(spec, source))
-            marks.append(mark)
-        return min(marks)
+        return min(self.inputs(spec), self._least(spec.id, lambda progress: progress.labels))
 
-    @staticmethod
-    def _predicted(spec: ModelSpec, progress: Progress) -> int:
-        mark = progress.inputs.get(spec.id)
-        if mark is not None:
-            return mark
-        return progress.watermark if spec.clock == "append" else UNHEARD
+    def _least(self, model_id: str, marks: Callable[[Progress], Mapping[str, int]]) -> int:
+        if len(self.progress) < self.sources:
+            return UNHEARD
+        return min(marks(progress).get(model_id, UNHEARD) for progress in self.progress.values())
 
     def offsets(self) -> dict[str, list[int]]:
         """The last applied offset of every source topic by partition, -1 where none was."""

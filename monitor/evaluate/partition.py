@@ -28,17 +28,8 @@ class ModelRow(msgspec.Struct, array_like=True):
     format: int = FORMAT
 
 
-class SourceRow(msgspec.Struct, array_like=True):
-    """The last progress of a source partition and when it was appended."""
-
-    progress: bytes
-    append_ms: int
-    format: int = FORMAT
-
-
 _decode_model = msgspec.msgpack.Decoder(ModelRow).decode
 _decode_version = msgspec.msgpack.Decoder(VersionRow).decode
-_decode_source = msgspec.msgpack.Decoder(SourceRow).decode
 
 
 class ModelWindows:
@@ -147,9 +138,8 @@ class EvaluatePartition:
         for record in records:
             message = decode(record.value or b"")
             if isinstance(message, Progress):
-                self.clock.hear(message, record.timestamp)
-                row = SourceRow(record.value or b"", record.timestamp)
-                self._flush.rows[_ROW(["source", message.source])] = _ROW(row)
+                self.clock.hear(message)
+                self._flush.rows[_ROW(["source", message.source])] = record.value
                 continue
             windows = self._of(message.model_id)
             key = windows.take(message) if windows else None
@@ -160,6 +150,9 @@ class EvaluatePartition:
             for judged in windows.advance(self.clock):
                 self._touched.add(model_id)
                 self._flush.outputs += events(judged, windows.model, offsets)
+
+    def heard(self, append_ms: int) -> None:
+        """Need no time but that of events."""
 
     @property
     def urgent(self) -> bool:
@@ -196,16 +189,12 @@ class EvaluatePartition:
             elif kind == "version":
                 version = _decode_version(value)
                 versions.setdefault(version.model_id, []).append(version)
-            elif kind == "source":
-                row = _decode_source(value)
-                message = decode(row.progress)
-                if isinstance(message, Progress):
-                    self.clock.hear(message, row.append_ms)
             else:
-                pane = decode(value)
-                windows = None if isinstance(pane, Progress) else self._of(pane.model_id)
-                if windows and not isinstance(pane, Progress):
-                    windows.store.put(pane)
+                message = decode(value)
+                if isinstance(message, Progress):
+                    self.clock.hear(message)
+                elif windows := self._of(message.model_id):
+                    windows.store.put(message)
         for model in models:
             windows = self._of(model.model_id)
             if windows:

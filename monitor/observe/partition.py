@@ -58,11 +58,10 @@ class ObservePartition:
         self._changed: dict[str, set[PaneKey]] = {m: set() for m in self.states}
         self._relabelled: dict[str, set[PaneKey]] = {m: set() for m in self.states}
         self._unsent: dict[str, set[PaneKey]] = {m: set() for m in self.states}
-        #: Open panes of live models that have changed since evaluate was last told. Where all
-        #: fall silent, time goes on without us, and windows close over what evaluate has.
-        self._open: dict[str, set[PaneKey]] = {
-            m.spec.id: set() for m in models if m.spec.clock == "append"
-        }
+        #: Models whose time is the present: it goes on where nothing comes.
+        self._live = tuple(m.spec.id for m in models if m.spec.clock == "append")
+        #: The latest append time that the broker has told us, ms.
+        self._now_ms = 0
         self._stored: set[bytes] = set()
         self._stale: set[bytes] = set()
         self._told: dict[tuple[str, str], int] = {}
@@ -141,6 +140,10 @@ class ObservePartition:
 
     # -- flushes out ---------------------------------------------------------------------------
 
+    def heard(self, append_ms: int) -> None:
+        """Take the broker's time, as it was when our last flush was appended."""
+        self._now_ms = max(self._now_ms, append_ms)
+
     @property
     def urgent(self) -> bool:
         """Whether a watermark has crossed the end of a pane since evaluate was last told."""
@@ -159,6 +162,8 @@ class ObservePartition:
     def drain(self, offsets: Mapping[str, int], heartbeat: bool, idle: tuple[str, ...]) -> Flush:
         """All that has changed: rows, log, dead letters, and panes if a boundary was crossed."""
         flush = Flush()
+        if heartbeat:
+            self.marks.follow(self._now_ms, idle, self._live)
         for key in self._stale:
             self._delete(key, flush)
         self._stale = set()
@@ -169,8 +174,6 @@ class ObservePartition:
         for state in self.states.values():
             flush.log += state.memory.drain()
         boundaries = self._boundaries()
-        if heartbeat:
-            self._show_open(flush)
         if heartbeat or boundaries != self._told:
             self._tell(flush, offsets, idle)
             self._told = boundaries
@@ -199,12 +202,9 @@ class ObservePartition:
                 flush.outputs.append(Output("panes", state.id.encode(), encode(message)))
                 self._delete(_input_row(message), flush)
             del state.panes[key]
-        changed = self._changed[state.id] & state.panes.keys()
-        for key in changed:
+        for key in self._changed[state.id] & state.panes.keys():
             for message in state.input_snapshots(key):
                 self._keep(_input_row(message), encode(message), flush)
-        if state.id in self._open:
-            self._open[state.id] = (self._open[state.id] | changed) & state.panes.keys()
         self._changed[state.id] = set()
 
     def _expire(self, state: ModelState, flush: Flush) -> None:
@@ -219,14 +219,6 @@ class ObservePartition:
             self._keep(_outcome_row(message), encode(message), flush)
         self._unsent[state.id] |= self._relabelled[state.id]
         self._relabelled[state.id] = set()
-
-    def _show_open(self, flush: Flush) -> None:
-        """Send the open panes of live models as they are: their final snapshots replace these."""
-        for model, keys in self._open.items():
-            for key in sorted(keys):
-                for message in self.states[model].input_snapshots(key):
-                    flush.outputs.append(Output("panes", model.encode(), encode(message)))
-            self._open[model] = set()
 
     def _tell(self, flush: Flush, offsets: Mapping[str, int], idle: tuple[str, ...]) -> None:
         """Revised outcome panes, then how far time has come, to every partition of `panes`."""
@@ -306,8 +298,6 @@ class ObservePartition:
                 self._stale |= {_outcome_row(message) for message in messages}
             # Sent again at the next boundary: a repeated snapshot replaces an equal one.
             self._unsent[model] = set(self.states[model].outcomes)
-        for model in self._open:
-            self._open[model] = set(self.states[model].panes)
         for state in self.states.values():
             self._forget(state, Flush())
 

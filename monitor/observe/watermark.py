@@ -1,12 +1,14 @@
 """How far event time has come in one source partition, per model."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 import numpy as np
 import numpy.typing as npt
 
 from monitor.panes.messages import END, UNHEARD
 
+#: How far a model's time stands behind the time that it only follows, ms.
+GRACE_MS = 60_000
 Times = npt.NDArray[np.int64]
 
 
@@ -37,6 +39,30 @@ class Watermarks:
         found = running[:-1]
         settled = (found == END) | (found == UNHEARD)
         return np.where(settled, found, found - self.disorder_ms[model_id])
+
+    def follow(self, now_ms: int, idle: Container[str], live: Iterable[str]) -> None:
+        """Let time go on where nothing comes; what comes later and belongs before it is late.
+
+        A live model that is silent follows the other models of its partition, and where all that
+        the broker holds is read (`idle` names those topics), the broker's clock, a grace behind.
+        Its labels follow its predictions: all that were sent are known.
+        """
+        live = tuple(live)
+        marks = [self.greatest.get(("predictions", model), UNHEARD) for model in live]
+        heard = [mark for mark in marks if mark not in (END, UNHEARD)]
+        if "predictions" in idle and now_ms:
+            heard.append(now_ms)
+        for model in live if heard else ():
+            self._raise("predictions", model, max(heard) - GRACE_MS)
+        for model in live:
+            predicted = self.greatest.get(("predictions", model), UNHEARD)
+            for topic in ("labels", "reviews"):
+                if topic in idle and predicted != END:
+                    self._raise(topic, model, predicted)
+
+    def _raise(self, topic: str, model_id: str, to_ms: int) -> None:
+        if to_ms > self.greatest.get((topic, model_id), UNHEARD):
+            self.greatest[topic, model_id] = to_ms
 
     def end(self, topic: str, model_id: str) -> None:
         """The stream of this model has ended here."""

@@ -61,6 +61,9 @@ class Logic(Protocol):
     def drain(self, offsets: Mapping[str, int], heartbeat: bool, idle: tuple[str, ...]) -> Flush:
         """Hand out what has changed; a heartbeat also says how far time has come."""
 
+    def heard(self, append_ms: int) -> None:
+        """Take the broker's time, in ms: the only clock that a stage ever sees."""
+
     @property
     def urgent(self) -> bool:
         """Whether something downstream waits for the next flush."""

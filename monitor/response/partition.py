@@ -76,6 +76,9 @@ class RespondPartition:
         if end_ms > self.newest.get(finding.model_id, end_ms - 1):
             self.newest[finding.model_id] = end_ms
 
+    def heard(self, append_ms: int) -> None:
+        """Need no time but that of events."""
+
     @property
     def urgent(self) -> bool:
         """Whether actions wait to be published."""

@@ -70,7 +70,7 @@ class Owner:
             applied = Applied(self.partitions, dict(self.offsets))
             changed.rows[OFFSETS_KEY] = encode_applied(applied)
             try:
-                await self._commit(changed)
+                self.logic.heard(await self._commit(changed))
             except ProducerFenced:
                 raise Fenced(
                     f"{self.stage.name} {self.partition}: another worker has taken it over"
@@ -86,9 +86,11 @@ class Owner:
             if heartbeat:
                 self.heartbeat_at = self.flushed_at
 
-    async def _commit(self, changed: Flush) -> None:
+    async def _commit(self, changed: Flush) -> int:
+        """Commit one transaction; return the broker's time when it was appended, in ms."""
         await self.producer.begin_transaction()
         sent: list[Any] = []
+        appended_ms = 0
         try:
             await self._send(changed, sent)
         finally:
@@ -96,7 +98,9 @@ class Owner:
             for delivered in await asyncio.gather(*sent, return_exceptions=True):
                 if isinstance(delivered, BaseException):
                     raise delivered
+                appended_ms = max(appended_ms, delivered.timestamp or 0)
         await self.producer.commit_transaction()
+        return appended_ms
 
     async def _send(self, changed: Flush, sent: list[Any]) -> None:
         """Hand all records to the producer; `sent` gets the futures of their delivery."""

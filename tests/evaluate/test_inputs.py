@@ -122,25 +122,6 @@ def test_an_unheard_partition_holds_every_window_back() -> None:
     assert scene.spans() == []
 
 
-def test_a_silent_partition_s_own_watermark_lets_windows_of_a_live_model_close() -> None:
-    scene = Scene(model(minutes(4), clock="append"), sources=2)
-    scene.send(scene.pane(0), scene.progress(8, source=0))
-    scene.send(scene.progress(6, source=1, model="another"))
-    assert scene.spans() == [(0, 4, 1)]
-
-
-def test_all_idle_time_goes_on_with_the_broker_s_clock() -> None:
-    """
-    minute   0   4   8   12
-             #...|..|..>            no event any more; heartbeats at 9.5: 8 after the grace
-    """
-    scene = Scene(model(minutes(4), clock="append"))
-    scene.send(scene.pane(0), scene.progress(1))
-    scene.append_ms = scene.pane(0).start_ms + 9 * 60_000 + 30_000
-    scene.send(scene.progress(1, idle=("predictions", "labels")))
-    assert scene.spans() == [(0, 4, 1), (4, 8, 0)]
-
-
 def test_the_end_closes_what_is_open_and_tells_no_silence_after_it() -> None:
     """
     minute   0   4   8   12  16

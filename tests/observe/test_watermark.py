@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.observe.watermark import Watermarks
+from monitor.observe.watermark import GRACE_MS, Watermarks
 from monitor.panes.messages import END, UNHEARD
 
 DISORDER = 30
@@ -98,3 +98,59 @@ def test_streams_that_ended_or_replay_the_past_say_nothing_of_others() -> None:
     assert made.partition() == 70
     made.end("predictions", "m")
     assert made.partition() == UNHEARD
+
+
+# -- where nothing comes ------------------------------------------------------------------------
+
+
+def heard(**greatest: int) -> Watermarks:
+    """Models a and b, without disorder, heard in predictions."""
+    marks = Watermarks({"a": 0, "b": 0, "old": 0}, frozenset({"old"}))
+    for model, at in greatest.items():
+        marks.advance("predictions", model, np.array([at]))
+    return marks
+
+
+def test_a_silent_model_follows_the_others_of_its_partition() -> None:
+    marks = heard(a=10 * GRACE_MS, b=GRACE_MS)
+    marks.follow(0, (), ("a", "b"))
+    assert marks.of("predictions", "a") == 10 * GRACE_MS
+    assert marks.of("predictions", "b") == 9 * GRACE_MS
+
+
+def test_where_all_is_read_time_follows_the_broker() -> None:
+    marks = heard(a=GRACE_MS)
+    marks.follow(5 * GRACE_MS, ("labels",), ("a", "b"))
+    assert marks.of("predictions", "a") == GRACE_MS
+    marks.follow(5 * GRACE_MS, ("predictions",), ("a", "b"))
+    assert marks.of("predictions", "a") == marks.of("predictions", "b") == 4 * GRACE_MS
+
+
+def test_it_never_takes_time_back_nor_reopens_what_has_ended() -> None:
+    marks = heard(a=9 * GRACE_MS)
+    marks.end("predictions", "b")
+    marks.follow(5 * GRACE_MS, ("predictions", "labels"), ("a", "b"))
+    assert marks.of("predictions", "a") == 9 * GRACE_MS
+    assert marks.of("predictions", "b") == END
+
+
+def test_a_replayed_stream_follows_nobody_and_leads_nobody() -> None:
+    marks = heard(a=GRACE_MS, old=90 * GRACE_MS)
+    marks.follow(5 * GRACE_MS, ("predictions", "labels"), ("a",))
+    assert marks.of("predictions", "old") == 90 * GRACE_MS
+    assert marks.of("predictions", "a") == 4 * GRACE_MS
+    assert ("labels", "old") not in marks.greatest
+
+
+def test_labels_of_which_all_are_read_follow_their_predictions() -> None:
+    marks = heard(a=9 * GRACE_MS)
+    marks.follow(0, (), ("a",))
+    assert marks.of("labels", "a") == UNHEARD
+    marks.follow(0, ("labels", "reviews"), ("a",))
+    assert marks.of("labels", "a") == marks.of("reviews", "a") == 9 * GRACE_MS
+
+
+def test_without_any_time_nothing_is_known() -> None:
+    marks = heard()
+    marks.follow(0, ("predictions", "labels"), ("a",))
+    assert marks.of("predictions", "a") == marks.of("labels", "a") == UNHEARD
