@@ -45,11 +45,14 @@ def build(
     path = _out(config, spec, out)
     given = {role: column for role, column in roles.items() if column is not None}
     learned = learn(read_table(file), spec, name or path.name.partition(".")[0], given)
-    _write(path, learned.baseline.to_json())
+    replaced = _write(path, learned.baseline.to_json())
     from monitor.cli._learned import show
     from monitor.cli._terminal import terminal
 
-    show(learned, str(path), terminal())
+    console = terminal()
+    show(learned, str(path), console)
+    if replaced:
+        console.print(f"Replaced the {path.name} that was there before.", markup=False)
     return 0
 
 
@@ -74,12 +77,17 @@ def _out(config: str, spec: ModelSpec, out: str | None) -> Path:
     return Path(config).parent / spec.baseline.path
 
 
-def _write(path: Path, data: bytes) -> None:
-    """Write the file whole or not at all: a worker may read it at any time."""
+def _write(path: Path, data: bytes) -> bool:
+    """Write the file whole or not at all: a worker may read it at any time.
+
+    Return whether there was one before.
+    """
     half = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         half.write_bytes(data)
+        replaced = path.exists()
         half.replace(path)
     except OSError as error:
         half.unlink(missing_ok=True)
         raise WatchkeeperError(f"{path}: {error.strerror}; name a writable file") from None
+    return replaced

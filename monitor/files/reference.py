@@ -12,6 +12,7 @@ from monitor.errors import DataError
 from monitor.files.judged import Skipped, kind_of
 from monitor.files.table import Table
 from monitor.files.times import epoch_ms
+from monitor.registry.durations import duration_text
 from monitor.registry.specs import ModelSpec
 from monitor.stats.column import Values, listed
 
@@ -37,10 +38,12 @@ def learn(
 
     `given` names the columns of the roles; without a name a role is the column of its own name,
     if there is one. Features are those that the model declares, or else all other columns but
-    ids and times. Of events only the model's own are taken. Raises DataError or BaselineError.
+    ids and times. Of events only the model's own are taken. Raises DataError or BaselineError, as
+    where a signal that is on would have nothing to be judged by.
     """
     table = _of_model(table, spec.id)
     roles = _roles(table, given or {}, spec)
+    _check_roles(table, spec, roles)
     features, skipped = _features(table, spec, set() if table.fields else set(roles.values()))
     if not features and not {"prediction", "score"} & set(roles):
         why = "; ".join(f"{s.column}: {s.reason}" for s in skipped)
@@ -59,6 +62,7 @@ def learn(
         max_delay_ms=spec.labels.max_delay_ms if spec.labels else MAX_DELAY_MS,
         task=spec.task,
     )
+    _check_labels(table, spec, baseline)
     return Learned(baseline, tuple(skipped), roles)
 
 
@@ -104,6 +108,44 @@ def _roles(table: Table, given: Mapping[str, str], spec: ModelSpec) -> dict[str,
             raise DataError(f"{table.path}: times of labels without labels; name them with --label")
         del found["label_timestamp"]
     return found
+
+
+def _check_roles(table: Table, spec: ModelSpec, roles: Mapping[str, str]) -> None:
+    """Refuse a table without what the model's signals are judged by.
+
+    Its prediction or label may be there under another name, and would be learned as a feature.
+    """
+    needs = {
+        "prediction_drift": ("prediction",) if spec.prediction_drift else (),
+        "performance": ("prediction", "label") if spec.performance else (),
+    }
+    signals = [name for name, need in needs.items() if not set(need) <= set(roles)]
+    missing = [
+        role
+        for role in ("prediction", "label")
+        if role not in roles and any(role in needs[name] for name in signals)
+    ]
+    if missing:
+        options = " and ".join(f"--{role} COLUMN" for role in missing)
+        raise DataError(
+            f"{table.path}: no column of {' or '.join(missing)}, and the configuration of "
+            f"{spec.id} has {' and '.join(signals)} on; name it with {options}, or take "
+            f"{' and '.join(signals)} out of the configuration"
+        )
+
+
+def _check_labels(table: Table, spec: ModelSpec, baseline: Baseline) -> None:
+    """Refuse a baseline for performance in which no label came in time."""
+    outcomes = baseline.outcomes
+    if spec.performance is None or outcomes is None or outcomes.total.any():
+        return
+    delay = duration_text(spec.labels.max_delay_ms if spec.labels else MAX_DELAY_MS)
+    raise DataError(
+        f"{table.path}: 0 of {outcomes.predictions} predictions have a label within "
+        f"labels.max_delay ({delay}), and the configuration of {spec.id} has performance on; "
+        "give --label and --label-timestamp of labels that came in time, lengthen "
+        "labels.max_delay, or take performance out of the configuration"
+    )
 
 
 def _features(

@@ -17,6 +17,13 @@ models:
     labels: {max_delay: 8h}
   - id: bare
     signals: {data_drift: {window: {size: 1h}}}
+  - id: whole
+    baseline: {type: reference, path: whole.json}
+    signals:
+      data_drift: {window: {size: 1h}}
+      prediction_drift: {window: {size: 1h}}
+      performance: {window: {size: 1h}}
+    labels: {max_delay: 8h}
 """
 MAY = datetime(2013, 5, 1, tzinfo=UTC)
 
@@ -90,10 +97,34 @@ def test_without_labels_it_says_what_cannot_be_judged(
     assert "Left out (holds times): landed" in told
 
 
+def test_a_file_that_is_replaced_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert build(folder, "delays", str(folder / "events.jsonl")) == 0
+    assert "Replaced" not in capsys.readouterr().out
+    assert build(folder, "delays", str(folder / "events.jsonl")) == 0
+    assert "Replaced the delays.json that was there before." in capsys.readouterr().out
+
+
+def test_a_good_baseline_is_not_replaced_by_one_without_the_signals_roles(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    roles = ["--prediction", "said", "--label", "late"]
+    flat = str(folder / "flat.csv")
+    assert build(folder, "whole", flat, *roles) == 0
+    good = (folder / "whole.json").read_bytes()
+    capsys.readouterr()
+    assert build(folder, "whole", flat) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.count("\n") == 1
+    assert "no column of prediction or label" in told.err
+    assert "--prediction COLUMN and --label COLUMN" in told.err
+    assert (folder / "whole.json").read_bytes() == good
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("nope", "flat.csv"), "no model 'nope'; it has delays, bare"),
+        (("nope", "flat.csv"), "no model 'nope'; it has delays, bare, whole"),
         (("bare", "flat.csv"), "bare names no baseline; say where to write with --out"),
         (("delays", "gone.csv"), "gone.csv: No such file"),
         (("delays", "flat.csv", "--score", "zz"), "no column 'zz' for --score"),

@@ -6,7 +6,13 @@ import pytest
 from monitor.errors import BaselineError, DataError
 from monitor.files.reference import learn
 from monitor.files.table import Table
-from monitor.registry.specs import DataDriftSpec, LabelsSpec, ModelSpec
+from monitor.registry.specs import (
+    DataDriftSpec,
+    LabelsSpec,
+    ModelSpec,
+    PerformanceSpec,
+    PredictionDriftSpec,
+)
 
 HOUR = 3_600_000
 MAY = 1367366400000
@@ -114,3 +120,48 @@ def test_times_of_labels_without_labels() -> None:
 def test_a_table_of_nothing_to_learn_is_refused() -> None:
     with pytest.raises(DataError, match=r"no column to learn .*prediction_id: names the event"):
         learn(Table("t.csv", 1, {"prediction_id": ["1"]}), SPEC, "may")
+
+
+def without(*names: str) -> Table:
+    return Table("t.csv", 100, {n: v for n, v in FLAT.columns.items() if n not in names})
+
+
+JUDGED = ModelSpec(id="m", performance=PerformanceSpec(), labels=SPEC.labels)
+OUTPUTS = ModelSpec(id="m", prediction_drift=PredictionDriftSpec())
+
+
+@pytest.mark.parametrize(
+    ("spec", "lacking", "message"),
+    [
+        (JUDGED, ("label",), "no column of label, .* has performance on; .* --label COLUMN, or"),
+        (JUDGED, ("prediction",), "no column of prediction, .* with --prediction COLUMN, or"),
+        (JUDGED, ("prediction", "label"), "--prediction COLUMN and --label COLUMN, or take perf"),
+        (OUTPUTS, ("prediction",), "has prediction_drift on; .* take prediction_drift out of"),
+    ],
+)
+def test_a_table_without_what_a_signal_needs_is_refused(
+    spec: ModelSpec, lacking: tuple[str, ...], message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        learn(without(*lacking), spec, "may")
+
+
+def test_what_no_signal_needs_may_be_lacking() -> None:
+    assert "prediction" in learn(without("label"), OUTPUTS, "may").baseline.layout
+    assert learn(without("prediction", "label"), SPEC, "may").baseline.outcomes is None
+
+
+@pytest.mark.parametrize(
+    "late",
+    [
+        {"label_timestamp": [MAY + 9 * HOUR + i for i in range(100)]},
+        {"label": [None] * 100},
+    ],
+)
+def test_labels_of_which_none_came_in_time_are_no_baseline_of_performance(
+    late: dict[str, list[int | None]],
+) -> None:
+    table = Table("t.csv", 100, {**FLAT.columns, **late})
+    assert learn(table, SPEC, "may").baseline.outcomes is not None
+    with pytest.raises(DataError, match=r"0 of 100 predictions have a label within .* \(8h\), and"):
+        learn(table, JUDGED, "may")
