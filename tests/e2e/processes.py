@@ -68,6 +68,19 @@ class Command:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(STOP_S)
 
+    def says(self, text: str, times: int = 1) -> None:
+        """Wait until a text has stood so many times in what it says."""
+        deadline = time.monotonic() + BACK_S
+        while self.said.count(text) < times:
+            assert self.process.poll() is None, f"it has ended:\n{self.said}"
+            if time.monotonic() > deadline:
+                raise AssertionError(f"not said {times} times in time: {text!r}\n{self.said}")
+            time.sleep(0.05)
+
+    def owns(self, times: int = 1) -> None:
+        """Wait until a worker has told so many times that it owns partitions."""
+        self.says("own ", times)
+
 
 class Worker(Command):
     """`watchkeeper worker CONFIG`: a supervisor, and under it the worker proper."""
@@ -95,16 +108,3 @@ class Worker(Command):
                 return pid
             time.sleep(0.05)
         raise AssertionError(f"no worker within {BACK_S:.0f} s:\n{self.said}")
-
-    def owns(self, times: int = 1) -> None:
-        """Wait until it has told so many times that it owns partitions."""
-        self.says("own ", times)
-
-    def says(self, text: str, times: int = 1, timeout: float = BACK_S) -> None:
-        """Wait until a text has stood so many times in what it says."""
-        deadline = time.monotonic() + timeout
-        while self.said.count(text) < times:
-            assert self.process.poll() is None, f"the supervisor has ended:\n{self.said}"
-            if time.monotonic() > deadline:
-                raise AssertionError(f"not said {times} times in time: {text!r}\n{self.said}")
-            time.sleep(0.05)

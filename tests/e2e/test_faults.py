@@ -164,14 +164,14 @@ def test_kill_9(stage: Stage, undisturbed: dict[str, Any]) -> None:
         os.kill(pid, signal.SIGKILL)
         killed.append(pid)
 
-    for moment in ("at work", "in recovery", "at once", "at work"):
+    for moment in ("at work", "in recovery", "at once"):
         if moment == "in recovery":
             worker.started(but=killed)
             kill(chance.uniform(0.5, 4.0))
             continue
         owned += 1
         worker.owns(times=owned)
-        kill(0.0 if moment == "at once" else chance.uniform(0.5, 2.0))
+        kill(0.0 if moment == "at once" else chance.uniform(0.3, 1.5))
     worker.says("worker was ended by SIGKILL", times=len(killed))
     worker.says("worker started again", times=len(killed))
     same(stage.end(), undisturbed)
