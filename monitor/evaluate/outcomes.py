@@ -38,6 +38,7 @@ class OutcomeCursor(msgspec.Struct, array_like=True, frozen=True):
     hop_ms: int
     ages: tuple[int, ...]
     whole_from: int
+    measure: str
 
 
 class VersionRow(msgspec.Struct, array_like=True, frozen=True):
@@ -57,6 +58,8 @@ class OutcomeWindows:
         self.window = closing_with_panes(signal.window, model)
         self.metric = signal.metric
         self.labels = labels
+        #: What the history holds: figures of another measure say nothing about this one.
+        self.measure = f"{signal.metric}/{model.spec.positive}/{model.fingerprint}"
         self.min_samples = signal.min_samples
         #: The article's own rule, which is shown too, always looks at four.
         self.periods = max(signal.periods, ARTICLE_PERIODS)
@@ -88,7 +91,12 @@ class OutcomeWindows:
     def cursor(self) -> OutcomeCursor:
         """What `resume` takes up."""
         return OutcomeCursor(
-            self.next_end, self.window.size_ms, self.window.hop_ms, self.ages, self.whole_from
+            self.next_end,
+            self.window.size_ms,
+            self.window.hop_ms,
+            self.ages,
+            self.whole_from,
+            self.measure,
         )
 
     def resume(
@@ -101,7 +109,8 @@ class OutcomeWindows:
         was = (cursor.size_ms, cursor.hop_ms, cursor.ages)
         if was == (self.window.size_ms, self.window.hop_ms, self.ages):
             self.next_end = list(cursor.next_end)
-            self.history = {row.version: row.history for row in versions}
+            if cursor.measure == self.measure:
+                self.history = {row.version: row.history for row in versions}
             self.published = {row.version: row.published for row in versions}
             self.whole_from = cursor.whole_from
             return

@@ -65,6 +65,8 @@ class Intake:
             kept = [k for k, bad in zip(kept, late, strict=True) if not bad]
             times, found = times[~late], found[~late]
         touched: set[PaneKey] = set()
+        if len(kept):
+            state.admit(rows if len(kept) == len(rows) else [rows[k] for k in kept], times)
         if state.remembers:
             kept, times, touched = self._remember(state, rows, records, kept, times, found)
         self.accounting.add("predictions", "counted", len(kept))

@@ -202,6 +202,8 @@ class ObservePartition:
                 flush.outputs.append(Output("panes", state.id.encode(), encode(message)))
                 self._delete(_input_row(message), flush)
             del state.panes[key]
+        for start in [s for s in state.versions if s + still <= mark]:
+            del state.versions[start]
         for key in self._changed[state.id] & state.panes.keys():
             for message in state.input_snapshots(key):
                 self._keep(_input_row(message), encode(message), flush)

@@ -1,6 +1,7 @@
 """All that one source partition holds of one model."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,9 @@ from monitor.panes.codec import pack, unpack
 from monitor.panes.messages import InputPane, OutcomePane
 
 Times = npt.NDArray[np.int64]
+#: Versions of a model in one pane of one partition that are told apart.
+VERSIONS_LIMIT = 20
+OTHER_VERSIONS = "__other__"
 
 
 class ModelState:
@@ -32,6 +36,8 @@ class ModelState:
         #: Snapshots made with an earlier baseline: they pass on as they are, and never merge.
         self.foreign: dict[PaneKey, list[InputPane]] = {}
         self.outcomes: dict[PaneKey, OutcomeCounts] = {}
+        #: The versions that have panes of their own, by the start of the pane.
+        self.versions: dict[int, set[str]] = {}
         self.memory = Memory(self.id, self.max_delay_ms)
         outcomes = model.baseline.outcomes if model.baseline else None
         self.ages_ms = outcomes.ages_ms if outcomes else ()
@@ -42,6 +48,29 @@ class ModelState:
     def pane_key(self, version: str, time_ms: int) -> PaneKey:
         """The pane of a model version that an event time falls into."""
         return version, time_ms - time_ms % self.pane_ms
+
+    def admit(self, rows: Sequence[Any], times: Times) -> None:
+        """Count the versions of a pane beyond the first few as one, `__other__`.
+
+        A version is free text of the producer's: one a request would fill memory and the state.
+        Which are the first depends on the order of the log alone.
+        """
+        starts = times - times % self.pane_ms
+        first = rows[0].model_version
+        if all(row.model_version == first for row in rows) and all(
+            self._admitted(first, start) == first for start in np.unique(starts).tolist()
+        ):
+            return
+        for row, start in zip(rows, starts.tolist(), strict=True):
+            row.model_version = self._admitted(row.model_version, start)
+
+    def _admitted(self, version: str, start_ms: int) -> str:
+        known = self.versions.setdefault(start_ms, set())
+        if version not in known:
+            if len(known) >= VERSIONS_LIMIT:
+                return OTHER_VERSIONS
+            known.add(version)
+        return version
 
     def horizon(self, mark_ms: int) -> int:
         """Before it, nothing refers to an event any more once a watermark is at `mark_ms`."""
@@ -103,6 +132,8 @@ class ModelState:
             return
         layout = self.fold.layout
         width = layout.width if layout else 0
+        if message.version != OTHER_VERSIONS:
+            self.versions.setdefault(message.start_ms, set()).add(message.version)
         pane = self.panes.get(key)
         if pane is None:
             pane = self.panes[key] = Pane(message.rows, np.zeros(width, dtype=np.int64))

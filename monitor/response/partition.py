@@ -33,11 +33,12 @@ _row = msgspec.msgpack.Encoder().encode
 
 
 class Acted(msgspec.Struct, array_like=True):
-    """The gravest severity that was acted upon for one event key, and its window's end."""
+    """The gravest severity and the actions that one event key has had, and its window's end."""
 
     model_id: str
     end_ms: int
     rank: int
+    actions: tuple[str, ...]
     format: int = FORMAT
 
 
@@ -47,7 +48,7 @@ _type_of = msgspec.json.Decoder(CloudEvent[msgspec.Raw]).decode
 
 
 class RespondPartition:
-    """Decides on every finding once; a revision acts again only if it is graver."""
+    """Decides on every finding once; a revision adds only what a graver finding asks for."""
 
     def __init__(self) -> None:
         self.acted: dict[str, Acted] = {}
@@ -66,12 +67,16 @@ class RespondPartition:
         end_ms = to_ms(finding.window.end)
         rank = _RANK.get(finding.severity or "", 0)
         before = self.acted.get(finding.event_key)
-        if rank == 0 or (before and before.rank >= rank):
+        if rank == 0 or (before and before.rank > rank):
             return
-        acted = Acted(finding.model_id, end_ms, rank)
+        taken = before.actions if before else ()
+        new = {name: action for action in decide(finding) if (name := _name(action)) not in taken}
+        if not new:
+            return
+        acted = Acted(finding.model_id, end_ms, rank, (*taken, *new))
         self.acted[finding.event_key] = acted
         self._flush.rows[finding.event_key.encode()] = _row(acted)
-        for action in decide(finding):
+        for action in new.values():
             self._flush.outputs.append(_output(action, finding, end_ms))
         if end_ms > self.newest.get(finding.model_id, end_ms - 1):
             self.newest[finding.model_id] = end_ms
@@ -103,6 +108,11 @@ class RespondPartition:
             acted = self.acted[key.decode()] = _decode_acted(value)
             newest = self.newest.get(acted.model_id, acted.end_ms)
             self.newest[acted.model_id] = max(newest, acted.end_ms)
+
+
+def _name(action: ActionData) -> str:
+    """What tells an action from the others that a finding has had."""
+    return f"{action.action}/{action.severity}"
 
 
 def _output(action: ActionData, finding: FindingData, end_ms: int) -> Output:

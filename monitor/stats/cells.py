@@ -24,6 +24,10 @@ FREE = 10
 LEAST = 20
 
 
+#: What is shown of a category's name.
+NAME_CHARACTERS = 60
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Cells:
     """Counts of both sides over the same cells, each int64[K], and what the cells are called."""
@@ -83,7 +87,7 @@ def _categories(current: Counts, reference: Counts, grid: CategoricalGrid, close
     n, m = valid_rows(current, grid), valid_rows(reference, grid)
     rare = reference[FREE : grid.bins] * min(n, m) < LEAST * m
     k = min(grid.bins, FREE + (int(np.argmax(rare)) if rare.any() else rare.size))
-    names = (*grid.categories[:k], "__other__", *(["__unseen__"] if closed else []))
+    names = (*map(_short, grid.categories[:k]), "__other__", *(["__unseen__"] if closed else []))
 
     def merge(counts: Counts) -> Counts:
         merged = np.append(counts[:k], counts[k : grid.bins + 1].sum())
@@ -98,3 +102,8 @@ def _ranges(grid: NumericGrid, cuts: Counts) -> tuple[str, ...]:
         return ("all",)
     between = [f"{low} to {high}" for low, high in pairwise(bounds)]
     return (f"< {bounds[0]}", *between, f">= {bounds[-1]}")
+
+
+def _short(category: str) -> str:
+    """A category as a name of a cell: free text would make an event of any length."""
+    return category if len(category) <= NAME_CHARACTERS else category[: NAME_CHARACTERS - 1] + "…"

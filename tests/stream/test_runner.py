@@ -37,6 +37,10 @@ class Sum:
         self.total = 0
         self.logged: list[bytes] = []
         self.urgent = False
+        self.heard_ms: list[int] = []
+
+    def heard(self, append_ms: int) -> None:
+        self.heard_ms.append(append_ms)
         self._flush = Flush()
 
     def restore(self, rows: Mapping[bytes, bytes], log: Sequence[bytes]) -> None:
