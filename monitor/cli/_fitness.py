@@ -1,9 +1,11 @@
 """Whether a baseline has what its model's configuration asks of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 
 from monitor.baselines.baseline import Baseline
+from monitor.errors import BaselineError
+from monitor.observe.model import Monitored
 from monitor.registry.durations import duration_text
 from monitor.registry.problems import nearest
 from monitor.registry.specs import ModelSpec
@@ -40,6 +42,13 @@ def unfit(spec: ModelSpec, baseline: Baseline) -> Iterator[str]:
         yield f"the baseline {baseline.id} has no predictions; rebuild it with their column"
     if spec.performance:
         yield from _outcomes(spec, baseline)
+
+
+def refuse_unfit(models: Iterable[Monitored]) -> None:
+    """Raise BaselineError with the first thing that doesn't fit, as `check` tells them all."""
+    for model in models:
+        for problem in unfit(model.spec, model.baseline) if model.baseline else ():
+            raise BaselineError(f"model {model.spec.id}: {problem}")
 
 
 def _outcomes(spec: ModelSpec, baseline: Baseline) -> Iterator[str]:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import click
 
+from monitor.cli._fitness import refuse_unfit
 from monitor.cli.worker import worker_child
 from monitor.errors import BrokerUnreachable, ConfigError
 from monitor.registry.specs import Config
-from monitor.stream.broker import default_data_dir
+from monitor.stream.broker import default_data_dir, refuse_taken
 from monitor.stream.models import read_config, read_models
 from monitor.stream.supervisor import Child, Supervisor
 from monitor.stream.topics import Horizons, create_topics
@@ -28,13 +29,14 @@ def command(config: Path, data_dir: Path | None) -> int:
     Both are supervised: one that dies is started again.
     """
     settings = read_config(config)
-    read_models(settings)  # refuse a baseline that is unfit before anything is started
+    refuse_unfit(read_models(settings))
     host, _, port = settings.kafka.bootstrap.partition(":")
     if host not in ("127.0.0.1", "localhost") or not port.isdigit() or settings.kafka.security:
         raise ConfigError(
             f"{config}: kafka.bootstrap is {settings.kafka.bootstrap}: `up` starts a broker of its "
             "own on 127.0.0.1 without a login; use `watchkeeper worker` with your cluster"
         )
+    refuse_taken(int(port))  # else the worker would join whoever runs there already
     argv = [sys.executable, "-m", "monitor.cli.main", "broker", "--port", port]
     argv += ["--data-dir", str(data_dir or default_data_dir())]
     broker = Child("broker", argv, ready=_Topics(settings))

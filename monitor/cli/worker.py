@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from monitor.cli._fitness import refuse_unfit
 from monitor.errors import BrokerUnreachable, TopicMissing
 from monitor.stream.models import read_config, read_models
 from monitor.stream.supervisor import Child, Supervisor
@@ -39,7 +40,7 @@ def command(config: Path, unsupervised: bool, supervised: bool) -> int:
     if unsupervised:
         work(settings)
         return 0
-    read_models(settings)
+    refuse_unfit(read_models(settings))
     check_topics(settings)
     return Supervisor([worker_child(config)]).run()
 

