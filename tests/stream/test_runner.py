@@ -38,10 +38,10 @@ class Sum:
         self.logged: list[bytes] = []
         self.urgent = False
         self.heard_ms: list[int] = []
+        self._flush = Flush()
 
     def heard(self, append_ms: int) -> None:
         self.heard_ms.append(append_ms)
-        self._flush = Flush()
 
     def restore(self, rows: Mapping[bytes, bytes], log: Sequence[bytes]) -> None:
         assert OFFSETS_KEY not in rows
