@@ -474,7 +474,7 @@ def test_a_producer_that_refuses_tells_why_by_what_it_did_not_deliver(
             if self.first.done():
                 raise IllegalOperation("Can't send messages while not in transaction")
             if delivery is None:
-                self.first.set_result(None)
+                self.first.set_result(SimpleNamespace(timestamp=1))
             else:
                 self.first.set_exception(delivery)
             return self.first
