@@ -97,3 +97,6 @@ async def close(producer: AIOKafkaProducer) -> None:
     """End a producer that may have been fenced."""
     with contextlib.suppress(KafkaError):
         await producer.stop()
+    sender = producer._sender.sender_task
+    if sender is not None and sender.done() and not sender.cancelled():
+        sender.exception()  # asked for, so that asyncio does not tell of it at the end
