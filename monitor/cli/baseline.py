@@ -8,8 +8,8 @@ import click
 from monitor.errors import ConfigError, WatchkeeperError
 from monitor.files.reference import ROLES, learn
 from monitor.files.tables import ENDINGS, read_table
-from monitor.registry.config import load_config
 from monitor.registry.specs import ModelSpec
+from monitor.stream.models import read_config
 
 
 @click.group()
@@ -57,11 +57,7 @@ def build(
 
 
 def _model(config: str, model: str) -> ModelSpec:
-    try:
-        text = Path(config).read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{config}: not UTF-8 ({error.reason}); save it as UTF-8") from None
-    loaded = load_config(text, config)
+    loaded = read_config(Path(config))
     spec = loaded.model(model)
     if spec is None:
         known = ", ".join(m.id for m in loaded.models)

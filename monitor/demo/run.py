@@ -29,11 +29,11 @@ from monitor.demo.view import report
 from monitor.demo.watch import Watcher
 from monitor.errors import WatchkeeperError
 from monitor.observe.accounting import Accounting
-from monitor.registry.config import load_config
 from monitor.registry.specs import Config
 from monitor.stream.broker import EmbeddedKafka
 from monitor.stream.children import ChildProcess, spawn
 from monitor.stream.jars import Progress
+from monitor.stream.models import read_config
 from monitor.stream.topics import Horizons, create_topics
 
 WORKER_LOG = "worker.log"
@@ -74,7 +74,7 @@ def run(options: Options, console: Console, jars: Callable[[Progress], None] | N
         _say(console, _describe(materials))
         path = write(materials, folder, kafka.address)
         _announce(console, materials.incidents, folder)
-        config = load_config(path.read_text(encoding="utf-8"), str(path))
+        config = read_config(path)
         asyncio.run(create_topics(config.kafka, config.namespace, Horizons.of(config)))
         worker = _worker(path, folder / WORKER_LOG)
         stack.callback(worker.stop)
