@@ -70,12 +70,12 @@ class Intake:
         if state.remembers:
             kept, times, touched = self._remember(state, rows, records, kept, times, found)
         self.accounting.add("predictions", "counted", len(kept))
-        if mistyped:
-            already = len(state.pile)
-            state.pile.mistyped += [
-                (already + n, name) for n, k in enumerate(kept) for name in mistyped.get(k, ())
-            ]
-        state.pile.extend(rows if len(kept) == len(rows) else [rows[k] for k in kept], times)
+        wrong = (
+            [(n, name) for n, k in enumerate(kept) for name in mistyped.get(k, ())]
+            if mistyped
+            else ()
+        )
+        state.fold.take(rows if len(kept) == len(rows) else [rows[k] for k in kept], times, wrong)
         return touched
 
     def _remember(

@@ -113,7 +113,7 @@ class ObservePartition:
             state = self.states[model]
             if topic == "predictions":
                 touched = self.intake.predictions(state, rows, records, mistyped)
-                if len(state.pile) >= PILE_LIMIT:
+                if state.fold.waiting >= PILE_LIMIT:
                     self._bin(state)
             elif topic == "labels":
                 touched = self.intake.labels(state, rows, records)
@@ -123,8 +123,7 @@ class ObservePartition:
             self._relabelled[model] |= touched
 
     def _bin(self, state: ModelState) -> None:
-        self._changed[state.id] |= state.fold.fold(state.pile, state.panes)
-        state.pile = type(state.pile)()
+        self._changed[state.id] |= state.fold.bin(state.panes)
 
     def _reject(self, topic: str, record: Record | Trace, rejected: Rejected) -> None:
         self.accounting.reject(topic, rejected.outcome, rejected.reason)

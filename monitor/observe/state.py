@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from monitor.observe.decode import Features
-from monitor.observe.fold import Fold, Pane, PaneKey, Pile
+from monitor.observe.fold import Fold, Pane, PaneKey
 from monitor.observe.memory import HOUR_MS, Memory
 from monitor.observe.model import Monitored
 from monitor.observe.outcomes import Chain, Classes, OutcomeCounts
@@ -31,7 +31,6 @@ class ModelState:
         self.max_delay_ms = model.max_delay_ms
         self.source = source
         self.fold = Fold(model, features)
-        self.pile = Pile()
         self.panes: dict[PaneKey, Pane] = {}
         #: Snapshots made with an earlier baseline: they pass on as they are, and never merge.
         self.foreign: dict[PaneKey, list[InputPane]] = {}

@@ -5,7 +5,7 @@ A value is counted under its canonical name, so that `1`, `1.0` and `"1"` are on
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
@@ -95,14 +95,19 @@ class CategoricalGrid:
         """The number of slots of a count: K, then other, unseen, null and type error."""
         return len(self.categories) + 4
 
-    def codes(self, values: Iterable[object]) -> npt.NDArray[np.int32]:
+    def codes(self, values: Sequence[object]) -> npt.NDArray[np.int32]:
         """Return the slot of each value: str, number or bool; None and NaN are null."""
         known, unseen, slot = self.lookup, self.width + self.UNSEEN, self._slot
+        try:
+            # Most chunks hold nothing but names that have a slot.
+            return np.fromiter(map(known.__getitem__, values), np.int32, len(values))  # type: ignore[arg-type]
+        except (KeyError, TypeError):
+            pass
         return np.array(
             [known.get(v, unseen) if type(v) is str else slot(v) for v in values], dtype=np.int32
         )
 
-    def counts(self, values: Iterable[object]) -> Counts:
+    def counts(self, values: Sequence[object]) -> Counts:
         """Count values into int64[width]; it is the bincount of `codes`."""
         return np.bincount(self.codes(values), minlength=self.width).astype(np.int64)
 

@@ -1,7 +1,7 @@
 """Rows to counts, against a loop over rows and edges that knows nothing of numpy's searches."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from monitor.baselines.build import build_baseline
 from monitor.observe.decode import Decoder
-from monitor.observe.fold import SORT_FROM, Fold, Pane, PaneKey, Pile
+from monitor.observe.fold import SORT_FROM, Fold, Pane, PaneKey
 from monitor.observe.model import Monitored
 from monitor.registry.specs import ModelSpec
 from monitor.stats.grid import NumericGrid
@@ -50,12 +50,17 @@ def decoded(events: Sequence[dict[str, Any]]) -> tuple[list[Any], dict[int, list
     return rows, mistyped
 
 
-def pile_of(rows: Sequence[Any], mistyped: dict[int, list[str]]) -> Pile:
-    pile = Pile()
-    if rows:
-        pile.extend(rows, np.array([row.timestamp for row in rows], dtype=np.int64))
-    pile.mistyped = [(n, name) for n, names in mistyped.items() for name in names]
-    return pile
+def fold_of(
+    rows: Sequence[Any],
+    mistyped: Mapping[int, Sequence[str]],
+    into: dict[PaneKey, Pane],
+    fold: Fold | None = None,
+) -> set[PaneKey]:
+    """Take the rows and bin them; the panes that changed."""
+    fold = fold or Fold(MODEL, FEATURES)
+    times = np.array([row.timestamp for row in rows], dtype=np.int64)
+    fold.take(rows, times, [(n, name) for n, names in mistyped.items() for name in names])
+    return fold.bin(into)
 
 
 def expected(events: Sequence[dict[str, Any]]) -> Expected:
@@ -97,7 +102,7 @@ def found(panes: dict[PaneKey, Pane]) -> Expected:
 @given(st.lists(EVENTS, max_size=40))
 def test_each_row_is_counted_in_its_pane_and_its_slots(events: list[dict[str, Any]]) -> None:
     panes: dict[PaneKey, Pane] = {}
-    changed = Fold(MODEL, FEATURES).fold(pile_of(*decoded(events)), panes)
+    changed = fold_of(*decoded(events), panes)
     assert found(panes) == expected(events)
     assert changed == panes.keys()
 
@@ -128,7 +133,7 @@ def test_sorting_columns_and_searching_values_count_alike(rows: int, hours: int)
     """Few large panes are sorted, many small ones are searched: both sides of the limit."""
     events = many(rows, hours)
     panes: dict[PaneKey, Pane] = {}
-    Fold(MODEL, FEATURES).fold(pile_of(*decoded(events)), panes)
+    fold_of(*decoded(events), panes)
     assert found(panes) == expected(events)
 
 
@@ -136,7 +141,7 @@ def test_a_replay_that_opens_many_panes_is_binned_in_parts(monkeypatch: pytest.M
     monkeypatch.setattr("monitor.observe.fold.SLOTS_AT_ONCE", 1000)
     events = many(900, 300)
     panes: dict[PaneKey, Pane] = {}
-    Fold(MODEL, FEATURES).fold(pile_of(*decoded(events)), panes)
+    fold_of(*decoded(events), panes)
     assert found(panes) == expected(events)
 
 
@@ -151,9 +156,9 @@ def test_it_does_not_matter_when_the_pile_is_binned(
     once: dict[PaneKey, Pane] = {}
     often: dict[PaneKey, Pane] = {}
     fold = Fold(MODEL, FEATURES)
-    fold.fold(pile_of(*decoded(events)), once)
+    fold_of(*decoded(events), once, fold)
     for first, last in zip([0, *cuts], [*cuts, len(events)], strict=True):
-        fold.fold(pile_of(*decoded(events[first:last])), often)
+        fold_of(*decoded(events[first:last]), often, fold)
     assert found(often) == found(once)
 
 
@@ -161,7 +166,7 @@ def test_every_slot_of_a_column_adds_up_to_the_rows() -> None:
     """Nothing of a row is dropped, whatever its type: nulls and errors are slots too."""
     events = many(3000, 5)
     panes: dict[PaneKey, Pane] = {}
-    Fold(MODEL, FEATURES).fold(pile_of(*decoded(events)), panes)
+    fold_of(*decoded(events), panes)
     assert MODEL.baseline
     layout = MODEL.baseline.layout
     for pane in panes.values():
@@ -174,7 +179,7 @@ def test_without_a_baseline_rows_are_counted_all_the_same() -> None:
     decoder = Decoder([model])
     rows = decoder.predictions(log([prediction("a", T0), prediction("b", T0 + 5 * HOUR)]))
     panes: dict[PaneKey, Pane] = {}
-    Fold(model, decoder.features["m"]).fold(pile_of(rows, {}), panes)
+    fold_of(rows, {}, panes, Fold(model, decoder.features["m"]))
     assert {key: (pane.rows, pane.counts.size) for key, pane in panes.items()} == {
         ("1", T0): (1, 0),
         ("1", T0 + 5 * HOUR): (1, 0),
@@ -193,7 +198,7 @@ def test_a_numeric_prediction_that_is_no_number_is_null() -> None:
     ]
     panes: dict[PaneKey, Pane] = {}
     fold = Fold(model, decoder.features["m"])
-    fold.fold(pile_of(decoder.predictions(log(events)), {}), panes)
+    fold_of(decoder.predictions(log(events)), {}, panes, fold)
     grid = reference.layout.grid("prediction")
     assert isinstance(grid, NumericGrid)
     counts = panes["1", T0].counts[reference.layout.slice("prediction")]
