@@ -18,8 +18,8 @@ from monitor.detectors.severity import article_severity, grade, limit_told, rank
 from monitor.detectors.window import OutcomeWindow
 from monitor.detectors.wording import against, chance, count, moved
 from monitor.registry.specs import DROP
+from monitor.stats.fisher import excess_p
 from monitor.stats.newcombe import Interval, newcombe
-from monitor.stats.rates import excess_p
 
 
 @detector("performance", signal="performance")

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from monitor.stats.cells import valid_rows
+from monitor.stats.fisher import excess_p
 from monitor.stats.grid import CategoricalGrid, Counts, Grid
 
 
@@ -72,26 +73,6 @@ def rates(current: Counts, reference: Counts, grid: Grid) -> dict[str, Rate]:
             m + before,
         )
     return found
-
-
-def excess_p(count: int, rows: int, reference_count: int, reference_rows: int) -> float | None:
-    """Chance of `count` or more of `rows`, if both sides share one rate; None if a side is empty.
-
-    Fisher's exact test, one-sided: the hypergeometric tail of the count given both totals.
-
-    Source: Fisher, The design of experiments (1935).
-
-    >>> round(excess_p(5, 10, 1, 20), 6)
-    0.008842
-    """
-    if rows == 0 or reference_rows == 0:
-        return None
-    if count == 0:
-        return 1.0
-    from scipy.stats import hypergeom  # half a second, and most windows have nothing to test
-
-    total, marked = rows + reference_rows, count + reference_count
-    return float(hypergeom.sf(count - 1, total, marked, rows))
 
 
 def _rate(count: int, rows: int, reference_count: int, reference_rows: int) -> Rate:

@@ -9,13 +9,14 @@ from monitor.stats.auc import auc
 from monitor.stats.cells import closed_cells, open_cells, uniform_counts, valid_rows
 from monitor.stats.chi2 import chi2
 from monitor.stats.concept import concept_drift, degradation
+from monitor.stats.fisher import excess_p
 from monitor.stats.grid import Counts, Grid, build_categorical, build_numeric
 from monitor.stats.hellinger import hellinger
 from monitor.stats.js import js
 from monitor.stats.ks import ks
 from monitor.stats.performance import performance
 from monitor.stats.psi import expected_psi, psi, psi_uniform
-from monitor.stats.rates import excess_p, rates
+from monitor.stats.rates import rates
 
 LN2 = math.log(2)
 
