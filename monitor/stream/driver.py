@@ -20,6 +20,7 @@ from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP, ConsumerMessage
 
 from monitor.stream.assignor import assignor_for
+from monitor.stream.records import unwrap
 
 SCHEME = "watchkeeper"
 _PARTITION = aiokafka.TopicPartition
@@ -263,4 +264,5 @@ class Transport(base.Transport):  # type: ignore[misc]
 
 def register() -> None:
     """Make `watchkeeper://host:port` a broker URL that Faust knows."""
+    unwrap()
     drivers.TRANSPORTS[SCHEME] = f"{__name__}:Transport"
