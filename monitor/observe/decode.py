@@ -44,7 +44,7 @@ _UNREADABLE = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
 _PATH = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
 
 
-class Row(msgspec.Struct):
+class Row(msgspec.Struct, gc=False):
     """What every prediction carries, whatever its model; `features` is a Struct of the model's."""
 
     prediction_id: Identifier
@@ -55,7 +55,7 @@ class Row(msgspec.Struct):
     schema_version: SchemaVersion = f"{SCHEMA_MAJOR}.0"
 
 
-class LabelRow(msgspec.Struct):
+class LabelRow(msgspec.Struct, gc=False):
     """A ground-truth label of one prediction."""
 
     prediction_id: Identifier
@@ -65,7 +65,7 @@ class LabelRow(msgspec.Struct):
     schema_version: SchemaVersion = f"{SCHEMA_MAJOR}.0"
 
 
-class ReviewRow(msgspec.Struct):
+class ReviewRow(msgspec.Struct, gc=False):
     """A human's review of one prediction."""
 
     review_id: Identifier
@@ -169,6 +169,7 @@ class Decoder:
                 tag_field="model_id",
                 tag=model_id,
                 kw_only=True,
+                gc=False,
             )
             for model_id, features in self.features.items()
         ]

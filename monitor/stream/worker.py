@@ -1,6 +1,7 @@
 """The worker process: checks what it needs, then runs the application until it is told to stop."""
 
 import asyncio
+import gc
 
 from monitor.errors import TopicMissing
 from monitor.registry.specs import Config
@@ -20,9 +21,22 @@ def check_topics(config: Config) -> None:
         )
 
 
+def collect_rarely() -> None:
+    """Look for cycles every 100,000 new objects instead of every 700.
+
+    A chunk makes tens of thousands of objects and no cycle; with Python's default the collector
+    walks them some fifty times before they are let go, a third of all time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 100)
+
+
 def work(config: Config) -> None:
     """Run one worker, unsupervised; returns when it has been stopped and has flushed."""
     speak()
     models = read_models(config)
     check_topics(config)
-    run(build(config, models))
+    app = build(config, models)
+    collect_rarely()
+    run(app)
