@@ -14,6 +14,8 @@
     │   ├── TopicMismatch        a topic recreated, truncated or repartitioned
     │   ├── PortInUse            the embedded broker's port is taken
     │   └── JarsUnavailable      the embedded broker's jars cannot be had, or are not ours
+    ├── StoreError               a worker's local cache that cannot be read or written
+    ├── StaleCache               a local cache that is not of the log before us
     └── Fenced                   another worker owns this partition now
 """
 
@@ -64,6 +66,14 @@ class PortInUse(BrokerError):
 
 class JarsUnavailable(BrokerError):
     """The embedded broker's jars cannot be fetched, or differ from their checksums."""
+
+
+class StoreError(WatchkeeperError):
+    """A worker's local cache that cannot be read or written, as on a full disk."""
+
+
+class StaleCache(WatchkeeperError):
+    """A local cache that is not of the log that it was made from: it has to be made anew."""
 
 
 class Fenced(WatchkeeperError):

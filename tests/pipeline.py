@@ -18,8 +18,10 @@ from monitor.evaluate.partition import EvaluatePartition
 from monitor.observe.accounting import Accounting, total
 from monitor.observe.model import Monitored
 from monitor.observe.partition import INPUTS, ObservePartition
+from monitor.observe.store import DictStore, Store
 from monitor.panes.flush import Flush, Logic
 from monitor.response.partition import RespondPartition
+from monitor.stream.replay import Replay
 from tests.observe.stream import T0, Rec
 
 PARTITIONS = 3
@@ -30,7 +32,7 @@ APPEND_MS = T0 + 10_000 * 3_600_000
 class Unit:
     """One partition of one stage, with what it has made durable."""
 
-    make: Callable[[], Logic]
+    make: Callable[[Store], Logic]
     topics: tuple[str, ...]
     partition: int
     logic: Logic = field(init=False)
@@ -38,14 +40,23 @@ class Unit:
     durable_offsets: dict[str, int] = field(default_factory=dict)
     rows: dict[bytes, bytes] = field(default_factory=dict)
     log: list[bytes] = field(default_factory=list)
+    store: Store = field(default_factory=DictStore)
 
     def __post_init__(self) -> None:
-        self.logic = self.make()
+        self.logic = self.make(self.store)
 
-    def crash(self) -> None:
-        """Lose memory; come back with what was committed."""
-        self.logic = self.make()
-        self.logic.restore(dict(self.rows), list(self.log))
+    def crash(self, elsewhere: bool = False) -> None:
+        """Lose memory; come back with what was committed, `elsewhere` without the local store."""
+        if elsewhere:
+            self.store = DictStore()
+        self.logic = self.make(self.store)
+        replay = Replay(self.logic)
+        at = replay.begin(0, len(self.log))
+        while at < len(self.log):
+            upto = min(at + 3, len(self.log))
+            again = replay.take([(n, self.log[n]) for n in range(at, upto)])
+            at = upto if again is None else again
+        self.logic.restore(dict(self.rows))
         self.offsets = dict(self.durable_offsets)
 
 
@@ -57,9 +68,12 @@ class Pipeline:
         self.partitioner = DefaultPartitioner()
         n = range(PARTITIONS)
         self.units = [
-            *(Unit(lambda p=p: ObservePartition(models, p, PARTITIONS), INPUTS, p) for p in n),
-            *(Unit(lambda: EvaluatePartition(models, PARTITIONS), ("panes",), p) for p in n),
-            *(Unit(RespondPartition, ("drift-events",), p) for p in n),
+            *(
+                Unit(lambda s, p=p: ObservePartition(models, p, PARTITIONS, s), INPUTS, p)
+                for p in n
+            ),
+            *(Unit(lambda s: EvaluatePartition(models, PARTITIONS), ("panes",), p) for p in n),
+            *(Unit(lambda s: RespondPartition(), ("drift-events",), p) for p in n),
         ]
 
     def append(
@@ -98,8 +112,9 @@ class Pipeline:
         heartbeat: bool = False,
         idle: tuple[str, ...] = (),
         append_ms: int = 0,
+        told: bool = True,
     ) -> Flush:
-        """One transaction: all or nothing."""
+        """One transaction: all or nothing; a crash may come before the logic is told of it."""
         flush = unit.logic.drain(dict(unit.offsets), heartbeat, idle)
         for key, row in flush.rows.items():
             if row is None:
@@ -110,6 +125,8 @@ class Pipeline:
         unit.durable_offsets = dict(unit.offsets)
         for out in flush.outputs:
             self.append(out.topic, out.key, out.value, out.partition, append_ms)
+        if told:
+            unit.logic.committed(len(unit.log) - 1 if flush.log else None)
         return flush
 
     def run(self, schedule: random.Random | None = None, crashes: float = 0.0) -> None:
@@ -119,7 +136,9 @@ class Pipeline:
                 unit = schedule.choice(self.units)
                 draw = schedule.random()
                 if draw < crashes:
-                    unit.crash()
+                    if schedule.random() < 0.3:
+                        self.flush(unit, told=False)
+                    unit.crash(elsewhere=schedule.random() < 0.5)
                 elif draw < 0.4:
                     self.flush(unit, heartbeat=schedule.random() < 0.3)
                 else:

@@ -7,11 +7,12 @@ from pathlib import Path
 import click
 
 from monitor.cli._fitness import refuse_unfit
-from monitor.cli.worker import worker_child
+from monitor.cli.worker import state_dir_option, worker_child
 from monitor.errors import BrokerUnreachable, ConfigError
 from monitor.registry.specs import Config
 from monitor.stream.broker import default_data_dir, refuse_taken
 from monitor.stream.models import read_config, read_models
+from monitor.stream.rocks import default_state_dir
 from monitor.stream.supervisor import Child, Supervisor
 from monitor.stream.topics import Horizons, create_topics
 
@@ -23,7 +24,8 @@ from monitor.stream.topics import Horizons, create_topics
     type=click.Path(path_type=Path, file_okay=False),
     help="Where Kafka keeps its data.",
 )
-def command(config: Path, data_dir: Path | None) -> int:
+@state_dir_option
+def command(config: Path, data_dir: Path | None, state_dir: Path | None) -> int:
     """Run broker and worker for CONFIG until told to stop; the data are kept between starts.
 
     Both are supervised: one that dies is started again.
@@ -40,7 +42,7 @@ def command(config: Path, data_dir: Path | None) -> int:
     argv = [sys.executable, "-m", "monitor.cli.main", "broker", "--port", port]
     argv += ["--data-dir", str(data_dir or default_data_dir())]
     broker = Child("broker", argv, ready=_Topics(settings))
-    return Supervisor([broker, worker_child(config)]).run()
+    return Supervisor([broker, worker_child(config, state_dir or default_state_dir())]).run()
 
 
 class _Topics:

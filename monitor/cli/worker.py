@@ -8,8 +8,14 @@ import click
 from monitor.cli._fitness import refuse_unfit
 from monitor.errors import BrokerUnreachable, TopicMissing
 from monitor.stream.models import read_config, read_models
+from monitor.stream.rocks import default_state_dir
 from monitor.stream.supervisor import Child, Supervisor
 
+state_dir_option = click.option(
+    "--state-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where the worker keeps its caches; not needed elsewhere, as Kafka holds it all.",
+)
 #: What a supervisor tries again; 2 would say that it is of no use.
 _AGAIN = 3
 
@@ -20,7 +26,8 @@ _AGAIN = 3
     "--unsupervised", is_flag=True, help="Run the worker itself; ends when it fails. For systemd."
 )
 @click.option("--supervised", is_flag=True, hidden=True)
-def command(config: Path, unsupervised: bool, supervised: bool) -> int:
+@state_dir_option
+def command(config: Path, state_dir: Path | None, unsupervised: bool, supervised: bool) -> int:
     """Watch the models of CONFIG until told to stop.
 
     Needs Kafka at the configured address, its topics (`watchkeeper topics create CONFIG`) and the
@@ -28,24 +35,24 @@ def command(config: Path, unsupervised: bool, supervised: bool) -> int:
     """
     from monitor.stream.worker import check_topics, work
 
-    settings = read_config(config)
+    settings, folder = read_config(config), state_dir or default_state_dir()
     if supervised:
         try:
-            work(settings)
+            work(settings, folder)
         except (BrokerUnreachable, TopicMissing) as error:
             # It was there when the supervisor began: an outage ends, a mistake doesn't.
             click.echo(f"watchkeeper: {error}", err=True)
             return _AGAIN
         return 0
     if unsupervised:
-        work(settings)
+        work(settings, folder)
         return 0
     refuse_unfit(read_models(settings))
     check_topics(settings)
-    return Supervisor([worker_child(config)]).run()
+    return Supervisor([worker_child(config, folder)]).run()
 
 
-def worker_child(config: Path) -> Child:
+def worker_child(config: Path, state_dir: Path) -> Child:
     """The worker as a child process of a supervisor."""
     argv = [sys.executable, "-m", "monitor.cli.main", "worker", "--supervised", str(config)]
-    return Child("worker", argv)
+    return Child("worker", [*argv, "--state-dir", str(state_dir)])

@@ -124,6 +124,7 @@ def _announce(console: Console, incidents: tuple[Incident, ...], folder: Path) -
 def _worker(config: Path, log: Path) -> ChildProcess:
     """Start a supervised worker, as `watchkeeper worker` does."""
     command = [sys.executable, "-m", "monitor.cli.main", "worker", str(config)]
+    command += ["--state-dir", str(log.parent / "caches")]
     with log.open("wb") as output:
         return spawn(command, output=output)
 

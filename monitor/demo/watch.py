@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import BinaryIO
 
 import msgspec
@@ -84,13 +84,14 @@ class Watcher:
                 )
             await asyncio.sleep(_POLL_S)
         logs = [place for topic in ACTIONS for place in self._of(topic)]
-        for restored in (await StateReader(self._settings).read([], logs)).values():
-            for value in restored.log:
-                self._story.take(value)
+        taken = {place: _Taken() for place in logs}
+        await StateReader(self._settings).read([], taken)
+        for value in (value for place in logs for value in taken[place].values):
+            self._story.take(value)
 
     async def accounting(self) -> Accounting:
         """Return what became of every event, summed over the source partitions."""
-        tables = await StateReader(self._settings).read(self._of("observe-state"), [])
+        tables = await StateReader(self._settings).read(self._of("observe-state"), {})
         rows = [table.rows[PARTITION_KEY] for table in tables.values()]
         return total(
             Accounting.from_rows(msgspec.msgpack.decode(row, type=PartitionRow).accounting)
@@ -98,7 +99,7 @@ class Watcher:
         )
 
     async def _acted(self) -> bool:
-        tables = await StateReader(self._settings).read(self._of("respond-state"), [])
+        tables = await StateReader(self._settings).read(self._of("respond-state"), {})
         applied = {
             place.partition: decode_applied(table.rows[OFFSETS_KEY]).offsets.get(FINDINGS, -1)
             for place, table in tables.items()
@@ -112,6 +113,19 @@ class Watcher:
 
     def _last_day(self) -> str:
         return max((w.window.start[:10] for w in self._story.windows.values()), default="no day")
+
+
+class _Taken:
+    """Everything that a log holds."""
+
+    def __init__(self) -> None:
+        self.values: list[bytes] = []
+
+    def begin(self, first: int, end: int) -> int:
+        return first
+
+    def take(self, records: Sequence[tuple[int, bytes]]) -> None:
+        self.values += [value for _, value in records]
 
 
 def settled(story: Story, spec: ModelSpec, start_ms: int) -> bool:

@@ -12,7 +12,7 @@ from monitor.evaluate.outcomes import OutcomeCursor, OutcomeWindows, VersionRow
 from monitor.evaluate.store import PaneStore
 from monitor.observe.model import Monitored
 from monitor.panes.codec import FORMAT
-from monitor.panes.flush import Flush, Record
+from monitor.panes.flush import Flush, Record, Unlogged
 from monitor.panes.messages import UNHEARD, InputPane, OutcomePane, Progress, decode
 
 _ROW = msgspec.msgpack.Encoder().encode
@@ -116,7 +116,7 @@ class ModelWindows:
             self.outcomes.resume(row.outcomes, versions, self.dropped.get("outcome", UNHEARD))
 
 
-class EvaluatePartition:
+class EvaluatePartition(Unlogged):
     """Merges snapshots, follows time, closes windows and judges them."""
 
     def __init__(self, models: Sequence[Monitored], sources: int) -> None:
@@ -151,9 +151,6 @@ class EvaluatePartition:
                 self._touched.add(model_id)
                 self._flush.outputs += events(judged, windows.model, offsets)
 
-    def heard(self, append_ms: int) -> None:
-        """Need no time but that of events."""
-
     @property
     def urgent(self) -> bool:
         """Whether verdicts wait to be published."""
@@ -177,7 +174,7 @@ class EvaluatePartition:
             (self._stored.discard if value is None else self._stored.add)(key)
         return flush
 
-    def restore(self, rows: Mapping[bytes, bytes], log: Sequence[bytes]) -> None:
+    def restore(self, rows: Mapping[bytes, bytes]) -> None:
         """Take up the committed rows."""
         models: list[ModelRow] = []
         versions: dict[str, list[VersionRow]] = {}

@@ -93,6 +93,7 @@ class Intake:
         whether or not a flush has come round to forgetting it.
         """
         memory, new, touched = state.memory, [], set()
+        memory.fetch([rows[k].prediction_id for k in kept])
         seen_before = memory.seen.get
         fresh = np.ones(len(kept), dtype=bool)
         marks = found.tolist()
@@ -123,7 +124,7 @@ class Intake:
         claimed = state.memory.claim(key)
         for left in claimed.lost:
             self.reject("labels", left, orphaned(state, key))
-        state.relabel(key, ())
+        state.relabel(state.memory.seen[key], ())
         self.accounting.add("labels", "waiting", -sum((*claimed[:2], len(claimed.lost))))
         self.accounting.add("labels", "counted", claimed.taken)
         self.accounting.add("labels", "duplicate", claimed.repeated)
@@ -134,6 +135,8 @@ class Intake:
         found = self.marks.advance("labels", state.id, times)
         known = np.maximum(times, found).tolist()
         touched: set[PaneKey] = set()
+        if state.joins:
+            state.memory.fetch([rows[k].prediction_id for k in kept])
         for k, time_ms, known_ms in zip(kept, times.tolist(), known, strict=True):
             row, record = rows[k], records[k]
             if not state.joins:
@@ -157,7 +160,7 @@ class Intake:
             elif seen:
                 memory.label(key, label)
                 self.accounting.add("labels", "counted")
-                touched.add(state.relabel(key, chain))
+                touched.add(state.relabel(seen, chain))
             else:
                 memory.label(key, label, trace(record))
                 self.accounting.add("labels", "waiting")
@@ -168,6 +171,7 @@ class Intake:
         kept, times = self._in_time("reviews", state, rows, records)
         found = self.marks.advance("reviews", state.id, times)
         late = state.forgotten(times, found)
+        state.memory.fetch_reviews([rows[k].review_id for k in kept])
         for k, time_ms, too_late, mark in zip(
             kept, times.tolist(), late.tolist(), found.tolist(), strict=True
         ):
@@ -178,8 +182,8 @@ class Intake:
                 continue
             key, crc = rows[k].review_id, zlib.crc32(records[k].value or b"")
             before = state.memory.reviews.get(key)
-            if before is not None and not state.may_forget(before[0], mark):
-                self._repeated("reviews", state, records[k], key, before[1] == crc)
+            if before is not None and not state.may_forget(before.time_ms, mark):
+                self._repeated("reviews", state, records[k], key, before.crc == crc)
                 continue
             state.memory.review(key, time_ms, crc)
             self.accounting.add("reviews", "counted")

@@ -8,16 +8,18 @@ import msgspec
 from monitor.events.cloudevents import DEAD_LETTER, cloud_event, event_key
 from monitor.events.types import EndOfStream
 from monitor.observe.accounting import Accounting
+from monitor.observe.cache import Cache
 from monitor.observe.decode import Decoder
 from monitor.observe.fold import PaneKey
 from monitor.observe.intake import Intake, orphaned
-from monitor.observe.memory import unpack_change
+from monitor.observe.memory import Memory
 from monitor.observe.model import Monitored
 from monitor.observe.rejection import Rejected, Trace, dead_letter, trace
 from monitor.observe.state import ModelState
+from monitor.observe.store import DictStore, Store
 from monitor.observe.watermark import Watermarks
 from monitor.panes.codec import FORMAT
-from monitor.panes.flush import Flush, Output, Record
+from monitor.panes.flush import Flush, LogRecord, Output, Record
 from monitor.panes.messages import InputPane, OutcomePane, Progress, decode, encode
 
 INPUTS = ("predictions", "labels", "reviews")
@@ -41,12 +43,20 @@ PARTITION_KEY = _ROW(["partition"])
 class ObservePartition:
     """Decodes, rejects, deduplicates, joins and folds the records of one source partition."""
 
-    def __init__(self, models: Sequence[Monitored], source: int, panes_partitions: int) -> None:
+    def __init__(
+        self,
+        models: Sequence[Monitored],
+        source: int,
+        panes_partitions: int,
+        store: Store | None = None,
+    ) -> None:
         self.source = source
         self.panes_partitions = panes_partitions
         self.decoder = Decoder(models)
+        self.cache = Cache(store or DictStore(), [m.spec.id for m in models])
         self.states = {
-            m.spec.id: ModelState(m, self.decoder.features[m.spec.id], source) for m in models
+            m.spec.id: ModelState(m, self.decoder.features[m.spec.id], source, self.cache.store)
+            for m in models
         }
         self.accounting = Accounting()
         self.marks = Watermarks(
@@ -176,8 +186,7 @@ class ObservePartition:
             self._bin(state)
             self._close(state, flush)
             self._expire(state, flush)
-        for state in self.states.values():
-            flush.log += state.memory.drain()
+        flush.log += self.cache.drain(state.memory for state in self.states.values())
         boundaries = self._boundaries()
         if heartbeat or boundaries != self._told:
             self._tell(flush, offsets, idle)
@@ -272,12 +281,31 @@ class ObservePartition:
 
     # -- after a crash -------------------------------------------------------------------------
 
-    def restore(self, rows: Mapping[bytes, bytes], log: Sequence[bytes]) -> None:
-        """Take up the committed rows and the join log, in which order they were written."""
-        for record in log:
-            change = unpack_change(record)
-            if change.model_id in self.states:
-                self.states[change.model_id].memory.restore(change)
+    def committed(self, log_offset: int | None) -> None:
+        """Tell the store what the log says now."""
+        self.cache.commit(log_offset, [state.memory for state in self.states.values()])
+
+    @property
+    def log_from(self) -> int | None:
+        """The record of the log at which our cache of it stands."""
+        return self.cache.log_from
+
+    def discard(self) -> None:
+        """Empty the cache: it is not of this log."""
+        self.cache.clear()
+        for state in self.states.values():
+            state.memory = Memory(state.id, state.max_delay_ms, self.cache.store)
+
+    def replay(self, records: Sequence[LogRecord]) -> None:
+        """Take up records of the join log, in their order, from `log_from` on."""
+        self.cache.replay(records, {m: state.memory for m, state in self.states.items()})
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self.cache.store.close()
+
+    def restore(self, rows: Mapping[bytes, bytes]) -> None:
+        """Take up the committed rows, once the log has been replayed."""
         outcomes: dict[str, list[OutcomePane]] = {}
         for key, value in rows.items():
             if key == PARTITION_KEY:

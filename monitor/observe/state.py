@@ -8,9 +8,10 @@ import numpy.typing as npt
 
 from monitor.observe.decode import Features
 from monitor.observe.fold import Fold, Pane, PaneKey
-from monitor.observe.memory import HOUR_MS, Memory
+from monitor.observe.memory import HOUR_MS, Memory, Seen
 from monitor.observe.model import Monitored
 from monitor.observe.outcomes import Chain, Classes, OutcomeCounts
+from monitor.observe.store import Store
 from monitor.panes.codec import pack, unpack
 from monitor.panes.messages import InputPane, OutcomePane
 
@@ -23,7 +24,9 @@ OTHER_VERSIONS = "__other__"
 class ModelState:
     """Open panes, outcome panes and memory of one model in one source partition."""
 
-    def __init__(self, model: Monitored, features: Features, source: int) -> None:
+    def __init__(
+        self, model: Monitored, features: Features, source: int, store: Store | None = None
+    ) -> None:
         self.model = model
         self.id = model.spec.id
         self.pane_ms = model.spec.pane_ms
@@ -37,7 +40,7 @@ class ModelState:
         self.outcomes: dict[PaneKey, OutcomeCounts] = {}
         #: The versions that have panes of their own, by the start of the pane.
         self.versions: dict[int, set[str]] = {}
-        self.memory = Memory(self.id, self.max_delay_ms)
+        self.memory = Memory(self.id, self.max_delay_ms, store)
         outcomes = model.baseline.outcomes if model.baseline else None
         self.ages_ms = outcomes.ages_ms if outcomes else ()
         self.classes = Classes(outcomes.classes if outcomes else ())
@@ -92,9 +95,8 @@ class ModelState:
             pane = self.outcomes[key] = OutcomeCounts(len(self.ages_ms), classes)
         return pane
 
-    def relabel(self, key: str, before: Chain) -> PaneKey:
+    def relabel(self, seen: Seen, before: Chain) -> PaneKey:
         """Count the labels of a remembered prediction anew; return the outcome pane touched."""
-        seen = self.memory.seen[key]
         where = self.pane_key(seen.version, seen.time_ms)
         if self.ages_ms:
             self.outcome(where).replace(
@@ -150,7 +152,7 @@ class ModelState:
                 pane.predictions = message.predictions
                 pane.counts = unpack(message.counts, pane.counts.size).reshape(pane.counts.shape)
             return True
-        for key, seen in self.memory.seen.items():
+        for _, seen in self.memory.predictions():
             self.outcome(self.pane_key(seen.version, seen.time_ms)).predictions += 1
-            self.relabel(key, ())
+            self.relabel(seen, ())
         return False

@@ -44,16 +44,31 @@ class Flush:
     outputs: list[Output] = field(default_factory=list)
 
 
+#: A record of a stage's own log: its offset, and what it says.
+LogRecord = tuple[int, bytes]
+
+
 class Logic(Protocol):
     """The state of one partition of one stage: a plain object that knows nothing of Kafka.
 
     `apply` takes records of one topic in offset order, each exactly once. `drain` hands out all
-    that has changed since the last call; `offsets` are the applied ones by topic. After a crash
-    the object is made anew and given, by `restore`, the rows and log that were committed.
+    that has changed since the last call; `offsets` are the applied ones by topic; `committed`
+    tells that it is durable. After a crash the object is made anew and given what was committed:
+    its log by `replay`, then its rows by `restore`.
     """
 
-    def restore(self, rows: Mapping[bytes, bytes], log: Sequence[bytes]) -> None:
-        """Take up the committed state."""
+    @property
+    def log_from(self) -> int | None:
+        """The record of the log that is held already, and to be compared with; None: none is."""
+
+    def discard(self) -> None:
+        """Let go of what was held of the log: it is replayed from its start."""
+
+    def replay(self, records: Sequence[LogRecord]) -> None:
+        """Take up records of the log, in their order."""
+
+    def restore(self, rows: Mapping[bytes, bytes]) -> None:
+        """Take up the committed rows."""
 
     def apply(self, topic: str, records: Sequence[Record]) -> None:
         """Take records of one topic, in offset order."""
@@ -64,6 +79,33 @@ class Logic(Protocol):
     def heard(self, append_ms: int) -> None:
         """Take the broker's time, in ms: the only clock that a stage ever sees."""
 
+    def committed(self, log_offset: int | None) -> None:
+        """Learn that what was drained last is durable, and where the last record of the log is."""
+
+    def close(self) -> None:
+        """Let go of what is held outside memory."""
+
     @property
     def urgent(self) -> bool:
         """Whether something downstream waits for the next flush."""
+
+
+class Unlogged:
+    """What a stage without a log, and that needs no time but that of events, makes of the rest."""
+
+    log_from: int | None = None
+
+    def discard(self) -> None:
+        """Hold nothing of a log."""
+
+    def replay(self, records: Sequence[LogRecord]) -> None:
+        """Have no log."""
+
+    def heard(self, append_ms: int) -> None:
+        """Need no clock."""
+
+    def committed(self, log_offset: int | None) -> None:
+        """Have nothing that waits for it."""
+
+    def close(self) -> None:
+        """Hold nothing outside memory."""

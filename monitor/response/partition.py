@@ -13,7 +13,7 @@ from monitor.events.cloudevents import (
     to_ms,
 )
 from monitor.events.types import ActionData, FindingData
-from monitor.panes.flush import Flush, Output, Record
+from monitor.panes.flush import Flush, Output, Record, Unlogged
 from monitor.response.actions import decide
 
 #: Where each action is published; closer monitoring is advice to people, so it goes with alerts.
@@ -47,7 +47,7 @@ _decode = msgspec.json.Decoder(CloudEvent[FindingData]).decode
 _type_of = msgspec.json.Decoder(CloudEvent[msgspec.Raw]).decode
 
 
-class RespondPartition:
+class RespondPartition(Unlogged):
     """Decides on every finding once; a revision adds only what a graver finding asks for."""
 
     def __init__(self) -> None:
@@ -81,9 +81,6 @@ class RespondPartition:
         if end_ms > self.newest.get(finding.model_id, end_ms - 1):
             self.newest[finding.model_id] = end_ms
 
-    def heard(self, append_ms: int) -> None:
-        """Need no time but that of events."""
-
     @property
     def urgent(self) -> bool:
         """Whether actions wait to be published."""
@@ -102,7 +99,7 @@ class RespondPartition:
             flush.rows[key.encode()] = None
         return flush
 
-    def restore(self, rows: Mapping[bytes, bytes], log: Sequence[bytes]) -> None:
+    def restore(self, rows: Mapping[bytes, bytes]) -> None:
         """Take up the committed rows."""
         for key, value in rows.items():
             acted = self.acted[key.decode()] = _decode_acted(value)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
 import faust
@@ -10,6 +10,7 @@ from faust.types import TP
 
 from monitor.connection import client_settings, topic_name
 from monitor.observe.model import Monitored
+from monitor.observe.store import Store
 from monitor.registry.specs import Config
 from monitor.stream import driver
 from monitor.stream.owner import Owner
@@ -44,12 +45,17 @@ class WatchkeeperApp(faust.App):  # type: ignore[misc]
         """Make none: our state is in Kafka, and a killed worker would leave them behind."""
 
 
-def build(config: Config, models: Sequence[Monitored]) -> WatchkeeperApp:
-    """Make the application of a configuration, ready for a Faust worker."""
+def build(
+    config: Config, models: Sequence[Monitored], store: Callable[[int], Store]
+) -> WatchkeeperApp:
+    """Make the application of a configuration, ready for a Faust worker.
+
+    `store` opens the local store of a partition of observe.
+    """
     driver.register()
     kafka, namespace = config.kafka, config.namespace
     settings = client_settings(kafka)
-    all_stages = stages(models, kafka.partitions)
+    all_stages = stages(models, kafka.partitions, store)
     app = WatchkeeperApp(
         f"{namespace}-watchkeeper",
         broker=f"{driver.SCHEME}://{kafka.bootstrap}",

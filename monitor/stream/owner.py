@@ -6,7 +6,7 @@ fences whoever owned the partition before; a flush that fails ends the worker.
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
@@ -29,18 +29,17 @@ class Owner:
         stage: Stage,
         partition: int,
         logic: Logic,
-        offsets: Mapping[str, int],
+        applied: Applied,
         producer: AIOKafkaProducer,
         namespace: str,
-        partitions: int,
     ) -> None:
         self.stage = stage
         self.partition = partition
         self.logic = logic
-        self.offsets = dict(offsets)
+        self.applied = applied
+        self.offsets = applied.offsets
         self.producer = producer
         self.namespace = namespace
-        self.partitions = partitions
         #: Events whose records are applied but not yet durable; acknowledged after the commit.
         self.pending: list[Any] = []
         self.flushed_at = time.monotonic()
@@ -67,10 +66,9 @@ class Owner:
             if self._stopped or not (events or heartbeat or self.logic.urgent):
                 return
             changed = self.logic.drain(self.offsets, heartbeat, idle)
-            applied = Applied(self.partitions, dict(self.offsets))
-            changed.rows[OFFSETS_KEY] = encode_applied(applied)
+            changed.rows[OFFSETS_KEY] = encode_applied(self.applied)
             try:
-                self.logic.heard(await self._commit(changed))
+                appended_ms, log_offset = await self._commit(changed)
             except ProducerFenced:
                 raise Fenced(
                     f"{self.stage.name} {self.partition}: another worker has taken it over"
@@ -79,6 +77,10 @@ class Owner:
                 raise BrokerError(
                     f"{self.stage.name} {self.partition}: a flush failed: {error!r}"
                 ) from error
+            self.logic.heard(appended_ms)
+            self.logic.committed(log_offset)
+            if log_offset is not None:
+                self.applied.log_end = log_offset + 1
             for event in events:
                 event.ack()
             self.flushed_at = time.monotonic()
@@ -86,11 +88,11 @@ class Owner:
             if heartbeat:
                 self.heartbeat_at = self.flushed_at
 
-    async def _commit(self, changed: Flush) -> int:
-        """Commit one transaction; return the broker's time when it was appended, in ms."""
+    async def _commit(self, changed: Flush) -> tuple[int, int | None]:
+        """Commit one transaction; the broker's time of it, in ms, and the log's last offset."""
         await self.producer.begin_transaction()
         sent: list[Any] = []
-        appended_ms = 0
+        appended_ms, log_offset = 0, None
         try:
             await self._send(changed, sent)
         finally:
@@ -99,8 +101,10 @@ class Owner:
                 if isinstance(delivered, BaseException):
                     raise delivered
                 appended_ms = max(appended_ms, delivered.timestamp or 0)
+        if changed.log:
+            log_offset = sent[-1].result().offset
         await self.producer.commit_transaction()
-        return appended_ms
+        return appended_ms, log_offset
 
     async def _send(self, changed: Flush, sent: list[Any]) -> None:
         """Hand all records to the producer; `sent` gets the futures of their delivery."""
@@ -125,4 +129,5 @@ class Owner:
         """Let go of the partition; what is not flushed is read again by its next owner."""
         async with self._one_at_a_time:
             self._stopped = True
+            self.logic.close()
             await self.producer.stop()

@@ -14,11 +14,15 @@ from faust.types import TP
 
 from monitor.connection import topic_name
 from monitor.errors import BaselineError, BrokerError, TopicMismatch, WatchkeeperError
+from monitor.panes.flush import Logic
 from monitor.stream.owner import Owner
+from monitor.stream.replay import Replay
 from monitor.stream.stages import Stage
 from monitor.stream.tables import Restored, StateReader
 
 logger = logging.getLogger("watchkeeper")
+
+Unit = tuple[str, int]
 
 TICK_S = 0.05
 #: Downstream waits for a boundary: flush soon, but let boundaries that follow closely share it.
@@ -89,19 +93,25 @@ class Runner:
         if not units:
             return
         began, releases = time.monotonic(), self._releases
+        logics: dict[Unit, Logic] = {}
         # The producers first: starting one fences the old owner, so that what is read is final.
         producers = [self._producer(*unit) for unit in units]
         try:
             await asyncio.gather(*(producer.start() for producer in producers))
-            read = await self._read(units)
+            logics = {unit: self.stages[unit[0]].logic(unit[1]) for unit in units}
+            read = await self._read(logics)
             owners = {
-                unit: self._owner(unit, producer, *read[unit])
+                unit: self._owner(unit, producer, logics[unit], *read[unit])
                 for unit, producer in zip(units, producers, strict=True)
             }
         except BaseException:
+            for logic in logics.values():
+                logic.close()
             await _stop(producers)
             raise
         if releases != self._releases:
+            for logic in logics.values():
+                logic.close()
             await _stop(producers)
             return
         self.owners |= owners
@@ -109,30 +119,37 @@ class Runner:
         owned = " ".join(f"{stage}-{n}" for stage, n in units)
         logger.info("own %s (%d rows, %.1f s)", owned, rows, time.monotonic() - began)
 
-    async def _read(
-        self, units: Sequence[tuple[str, int]]
-    ) -> dict[tuple[str, int], tuple[Restored, Restored]]:
-        """The committed state of units, and their logs."""
-        tables, logs = {}, {}
-        for unit in units:
+    async def _read(self, logics: Mapping[Unit, Logic]) -> dict[Unit, tuple[Restored, Replay]]:
+        """The committed rows of units; their logs are replayed into their logics."""
+        tables, replays, logs = {}, {}, {}
+        for unit, logic in logics.items():
             stage = self.stages[unit[0]]
             tables[unit] = self._state(stage.state, unit[1])
+            replays[unit] = Replay(logic)
             if stage.log:
-                logs[unit] = self._state(stage.log, unit[1])
-        read = await StateReader(self.settings).read(list(tables.values()), list(logs.values()))
-        return {
-            unit: (read[tables[unit]], read[logs[unit]] if unit in logs else Restored())
-            for unit in units
-        }
+                logs[self._state(stage.log, unit[1])] = replays[unit]
+        read = await StateReader(self.settings).read(list(tables.values()), logs)
+        return {unit: (read[tables[unit]], replays[unit]) for unit in logics}
 
     def _owner(
-        self, unit: tuple[str, int], producer: AIOKafkaProducer, state: Restored, log: Restored
+        self,
+        unit: Unit,
+        producer: AIOKafkaProducer,
+        logic: Logic,
+        state: Restored,
+        replay: Replay,
     ) -> Owner:
         stage, partition = self.stages[unit[0]], unit[1]
-        offsets = state.applied(self.partitions)
-        logic = stage.logic(partition)
-        logic.restore(state.rows, log.log)
-        return Owner(stage, partition, logic, offsets, producer, self.namespace, self.partitions)
+        applied = state.applied(self.partitions)
+        if stage.log and applied.log_end > replay.end:
+            raise TopicMismatch(
+                f"{topic_name(self.namespace, stage.log)} partition {partition} ends at "
+                f"{replay.end}, but our state was made when it ended at {applied.log_end}: it was "
+                "recreated or truncated; put its data back, or start under a new namespace"
+            )
+        logic.restore(state.rows)
+        applied.log_end = max(applied.log_end, replay.end)
+        return Owner(stage, partition, logic, applied, producer, self.namespace)
 
     def _producer(self, stage: str, partition: int) -> AIOKafkaProducer:
         return AIOKafkaProducer(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from monitor.evaluate.partition import EvaluatePartition
 from monitor.observe.model import Monitored
 from monitor.observe.partition import INPUTS, ObservePartition
+from monitor.observe.store import Store
 from monitor.panes.flush import Logic
 from monitor.response.partition import RespondPartition
 
@@ -26,12 +27,17 @@ class Stage:
     logic: Callable[[int], Logic]
 
 
-def stages(models: Sequence[Monitored], partitions: int) -> tuple[Stage, ...]:
-    """Observe, evaluate and respond for the registered models."""
+def stages(
+    models: Sequence[Monitored], partitions: int, store: Callable[[int], Store]
+) -> tuple[Stage, ...]:
+    """Observe, evaluate and respond for the registered models.
+
+    `store` opens the local store of a partition of observe.
+    """
     return (
         Stage(
             "observe", INPUTS, "observe-state", "join-log", True,
-            lambda n: ObservePartition(models, n, partitions),
+            lambda n: ObservePartition(models, n, partitions, store(n)),
         ),
         Stage(
             "evaluate", ("panes",), "evaluate-state", None, False,

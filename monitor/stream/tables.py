@@ -6,14 +6,15 @@ was never committed. Ours are written in the partition's own transaction, read b
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from monitor.errors import TopicMismatch
+from monitor.panes.flush import LogRecord
 
 FORMAT = 1
 #: The row that says how far each source topic has been applied; everything else is true as of it.
@@ -28,6 +29,8 @@ class Applied(msgspec.Struct, array_like=True):
     partitions: int
     offsets: dict[str, int]
     format: int = FORMAT
+    #: Where the log ended when this row was made, before the flush that the row belongs to.
+    log_end: int = 0
 
 
 encode_applied = msgspec.msgpack.Encoder().encode
@@ -39,13 +42,20 @@ class Restored:
     """The committed state of one partition of a stage."""
 
     rows: dict[bytes, bytes] = field(default_factory=dict)
-    log: list[bytes] = field(default_factory=list)
 
-    def applied(self, partitions: int) -> dict[str, int]:
+    def take(self, records: Iterable[Any]) -> None:
+        """Take records in their order: the last of each key stays."""
+        for record in records:
+            if record.value is None:
+                self.rows.pop(record.key, None)
+            else:
+                self.rows[record.key] = record.value
+
+    def applied(self, partitions: int) -> Applied:
         """Applied offsets; raises TopicMismatch if the topics had another number of partitions."""
         row = self.rows.pop(OFFSETS_KEY, None)
         if row is None:
-            return {}
+            return Applied(partitions, {})
         applied = decode_applied(row)
         if applied.partitions != partitions:
             raise TopicMismatch(
@@ -53,7 +63,17 @@ class Restored:
                 f"{partitions}: keys have moved; put kafka.partitions back, or start under a "
                 "new namespace"
             )
-        return applied.offsets
+        return applied
+
+
+class Log(Protocol):
+    """What reads a log takes its records, and says where to begin."""
+
+    def begin(self, first: int, end: int) -> int:
+        """The offset to read from; the log holds offsets from `first` up to `end`."""
+
+    def take(self, records: Sequence[LogRecord]) -> int | None:
+        """Take committed records in their order; an offset to begin anew from, else None."""
 
 
 class StateReader:
@@ -63,11 +83,12 @@ class StateReader:
         self.settings = settings
 
     async def read(
-        self, tables: Sequence[TopicPartition], logs: Sequence[TopicPartition]
+        self, tables: Sequence[TopicPartition], logs: Mapping[TopicPartition, Log]
     ) -> dict[TopicPartition, Restored]:
-        """Read tables (latest row of each key) and logs (every record), all at once."""
-        restored = {tp: Restored() for tp in (*tables, *logs)}
-        if not restored:
+        """Read tables (latest row of each key), and hand logs what they hold, all at once."""
+        restored = {tp: Restored() for tp in tables}
+        everything = [*tables, *logs]
+        if not everything:
             return restored
         consumer = AIOKafkaConsumer(
             isolation_level="read_committed",
@@ -77,24 +98,23 @@ class StateReader:
         )
         await consumer.start()
         try:
-            consumer.assign(list(restored))
-            ends = await consumer.end_offsets(list(restored))
+            consumer.assign(everything)
+            ends = await consumer.end_offsets(everything)
+            firsts = await consumer.beginning_offsets(list(logs))
+            for tp, log in logs.items():
+                consumer.seek(tp, log.begin(firsts[tp], ends[tp]))
             waiting = {tp for tp, end in ends.items() if end > 0}
-            is_log = set(logs)
             loop = asyncio.get_running_loop()
             last_read = loop.time()
             while waiting:
                 for tp, records in (await consumer.getmany(timeout_ms=200)).items():
                     last_read = loop.time()
-                    state = restored[tp]
-                    for record in records:
-                        if tp in is_log:
-                            if record.value is not None:
-                                state.log.append(record.value)
-                        elif record.value is None:
-                            state.rows.pop(record.key, None)
-                        else:
-                            state.rows[record.key] = record.value
+                    if tp in logs:
+                        again = logs[tp].take([(r.offset, r.value) for r in records if r.value])
+                        if again is not None:
+                            consumer.seek(tp, again)
+                    else:
+                        restored[tp].take(records)
                 waiting = {tp for tp in waiting if await consumer.position(tp) < ends[tp]}
                 if waiting and loop.time() - last_read > STALLED_S:
                     raise TimeoutError(

@@ -2,12 +2,14 @@
 
 import asyncio
 import gc
+from pathlib import Path
 
 from monitor.errors import TopicMissing
 from monitor.registry.specs import Config
 from monitor.stream.app import build, run
 from monitor.stream.logs import speak
 from monitor.stream.models import read_models
+from monitor.stream.rocks import Slot
 from monitor.stream.topics import missing_topics
 
 
@@ -32,11 +34,11 @@ def collect_rarely() -> None:
     gc.set_threshold(100_000, 20, 100)
 
 
-def work(config: Config) -> None:
+def work(config: Config, state_dir: Path) -> None:
     """Run one worker, unsupervised; returns when it has been stopped and has flushed."""
     speak()
     models = read_models(config)
     check_topics(config)
-    app = build(config, models)
+    app = build(config, models, Slot(state_dir, config.namespace).store)
     collect_rarely()
     run(app)

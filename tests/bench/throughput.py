@@ -212,6 +212,7 @@ def watchkeeper(bootstrap: str, namespace: str, count: int, deduplicate: bool) -
         config.write_text(config_text(namespace, bootstrap, deduplicate))
         Path(folder, "bench.json").write_bytes(workload.baseline().to_json())
         argv = [sys.executable, "-m", "monitor.cli.main", "worker", "--unsupervised", str(config)]
+        argv += ["--state-dir", folder]
         worker = subprocess.Popen(argv, stderr=subprocess.DEVNULL)
         try:
             totals = asyncio.run(counted_over_time(bootstrap, namespace, count))

@@ -122,7 +122,7 @@ class Scene:
     def crash(self) -> None:
         """Lose memory, and take up what was flushed."""
         self.partition = EvaluatePartition(self.list, self.sources)
-        self.partition.restore(dict(self.rows), [])
+        self.partition.restore(dict(self.rows))
 
     def windows(self, detector: str | None = "data_drift") -> list[Told]:
         """Windows judged so far by one detector, in the order of their events."""

@@ -474,7 +474,8 @@ def survives(topic: str, values: list[bytes | None]) -> None:
             letter = msgspec.convert(msgspec.json.decode(out.value)["data"], DeadLetterData)
             assert letter.head == base64.b64encode((values[letter.offset] or b"")[:1024]).decode()
     again = ObservePartition([MODEL], 0, 1)
-    again.restore({k: v for k, v in flush.rows.items() if v is not None}, flush.log)
+    again.replay(list(enumerate(flush.log)))
+    again.restore({k: v for k, v in flush.rows.items() if v is not None})
     assert again.accounting.to_rows() == partition.accounting.to_rows()
 
 

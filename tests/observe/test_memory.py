@@ -40,7 +40,8 @@ def longest(memory: Memory, n: int) -> None:
 def labels(memory: Memory, n: int) -> None:
     for i in range(n):
         name = "".join(random.choices(ALPHABET, k=128))
-        memory.label(noise(120) + str(i), Label(2**42, 2**40 + i, name, 2**62), None)
+        label = Label(2**42, 2**40 + i, name, 2**62)
+        memory.label(noise(120) + str(i), label, trace(2**40 + i))
 
 
 def waiting(memory: Memory, n: int) -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from monitor.observe.outcomes import Classes, Label, OutcomeCounts, changes, with_label
 from monitor.observe.partition import ObservePartition
+from monitor.observe.state import ModelState
 from tests.observe.stream import HOUR, T0, Rec, label, log, monitored, prediction
 
 AGES = (10, 20, 40, 80)
@@ -118,9 +119,14 @@ def test_outcome_panes_hold_what_was_known_of_each_prediction(
             for row in range(3):
                 for column in range(3):
                     found[start, hours, row, column] += int(known[age, row, column])
-    counted = set(partition.states["m"].memory.seen)
+    counted = set(remembered(partition.states["m"]))
     assert len(counted) + late == sum(topic == "predictions" for topic, _ in story)
     assert +found == expected(story, counted, index)
+
+
+def remembered(state: ModelState) -> Any:
+    """All predictions that a partition remembers of a model."""
+    return msgspec.to_builtins(dict(state.memory.predictions()))
 
 
 def expected(story: list[tuple[str, dict[str, Any]]], counted: set[str], index: Any) -> Any:
@@ -163,9 +169,10 @@ def test_what_the_log_restores_is_the_memory_that_wrote_it(
                 else:
                     rows[key] = row
     again = ObservePartition([MODEL], 0, 1)
-    again.restore(dict(rows), list(written))
+    again.replay(list(enumerate(written)))
+    again.restore(dict(rows))
     old, new = partition.states["m"], again.states["m"]
-    assert msgspec.to_builtins(new.memory.seen) == msgspec.to_builtins(old.memory.seen)
+    assert remembered(new) == remembered(old)
     assert new.memory.waiting == old.memory.waiting
     assert again.accounting.to_rows() == partition.accounting.to_rows()
     assert again.marks.greatest == partition.marks.greatest

@@ -225,7 +225,7 @@ def test_a_crash_at_any_moment_changes_nothing(
         if crash:
             crashed.add(n)
             partition, n = RespondPartition(), durable
-            partition.restore(dict(rows), [])
+            partition.restore(dict(rows))
         elif n % 2:
             outputs += flush(partition, rows)
             durable = n

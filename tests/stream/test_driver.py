@@ -28,6 +28,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from monitor.observe.model import Monitored
+from monitor.observe.store import DictStore
 from monitor.registry.specs import Config, KafkaSpec, ModelSpec
 from monitor.stream import driver
 from monitor.stream.app import WatchkeeperApp, build
@@ -585,7 +586,7 @@ def built(run: Run, monkeypatch: pytest.MonkeyPatch) -> WatchkeeperApp:
         kafka=KafkaSpec(bootstrap="none:1", partitions=2),
         models=(ModelSpec(id="m"),),
     )
-    return build(config, [Monitored(config.models[0], None)])
+    return build(config, [Monitored(config.models[0], None)], lambda n: DictStore())
 
 
 def test_the_consumer_reads_what_is_committed_from_the_start(

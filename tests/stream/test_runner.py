@@ -12,14 +12,14 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import IllegalOperation, ProducerFenced
 from faust.types import TP
 
-from monitor.errors import BrokerError, Fenced, TopicMismatch
-from monitor.panes.flush import Flush, Output, Record
+from monitor.errors import BrokerError, Fenced, StaleCache, TopicMismatch
+from monitor.panes.flush import Flush, LogRecord, Output, Record
 from monitor.stream import runner as module
 from monitor.stream.broker import EmbeddedKafka
 from monitor.stream.owner import Owner
 from monitor.stream.runner import PENDING_LIMIT, Runner
 from monitor.stream.stages import Stage
-from monitor.stream.tables import OFFSETS_KEY
+from monitor.stream.tables import OFFSETS_KEY, Applied
 from tests.observe.stream import Rec
 from tests.stream import topics
 
@@ -36,6 +36,8 @@ class Sum:
         self.partition = partition
         self.total = 0
         self.logged: list[bytes] = []
+        self.discarded = self.closed = False
+        self.log_offsets: list[int | None] = []
         self.urgent = False
         self.heard_ms: list[int] = []
         self._flush = Flush()
@@ -43,10 +45,32 @@ class Sum:
     def heard(self, append_ms: int) -> None:
         self.heard_ms.append(append_ms)
 
-    def restore(self, rows: Mapping[bytes, bytes], log: Sequence[bytes]) -> None:
+    #: Where the log stands that a worker of before has left behind, and whether it is another's.
+    held: int | None = None
+    stale: bool = False
+
+    @property
+    def log_from(self) -> int | None:
+        return Sum.held
+
+    def discard(self) -> None:
+        self.discarded = True
+        self.logged = []
+
+    def replay(self, records: Sequence[LogRecord]) -> None:
+        if Sum.stale and not self.discarded:
+            raise StaleCache("another's")
+        self.logged += [value for _, value in records]
+
+    def committed(self, log_offset: int | None) -> None:
+        self.log_offsets.append(log_offset)
+
+    def close(self) -> None:
+        self.closed = True
+
+    def restore(self, rows: Mapping[bytes, bytes]) -> None:
         assert OFFSETS_KEY not in rows
         self.total = int(rows.get(b"total", b"0"))
-        self.logged = list(log)
 
     def apply(self, topic: str, records: Sequence[Record]) -> None:
         for record in records:
@@ -295,6 +319,59 @@ def test_a_worker_that_is_fenced_ends(play: Story, capfd: pytest.CaptureFixture[
     assert "watchkeeper: sum 0: another worker has taken it over" in capfd.readouterr().err
 
 
+# -- the log, and a cache of it ------------------------------------------------------------------
+
+
+def test_the_log_is_replayed_from_where_the_cache_stands(
+    play: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(bench: Bench) -> None:
+        await bench.produce(1, 2, 3, 4)
+        first = await bench.own(0)
+        await bench.apply(first, 1, 2, 3)
+        await only(first)[0].flush()
+        offset = only(first)[1].log_offsets[0]
+        assert offset == 2
+        logic = only(first)[1]
+        await first.release()
+        assert logic.closed
+        for held, stale, logged in (
+            (offset, False, [b"3"]),  # the last that is held comes again, to be compared
+            (offset, True, [b"1", b"2", b"3"]),
+            (offset + 5, False, [b"1", b"2", b"3"]),  # it never got so far
+            (None, False, [b"1", b"2", b"3"]),
+        ):
+            monkeypatch.setattr(Sum, "held", held)
+            monkeypatch.setattr(Sum, "stale", stale)
+            again = await bench.own(0)
+            assert only(again)[1].logged == logged
+            assert only(again)[1].discarded == (len(logged) == 3)
+            await again.release()
+
+    play(story)
+
+
+def test_a_log_that_was_emptied_under_our_state_is_refused(
+    play: Story, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Else what waited for a label would be forgotten without a word."""
+
+    async def story(bench: Bench) -> None:
+        await bench.produce(1, 2, 3)
+        runner = await bench.own(0)
+        await bench.apply(runner, 1, 2)
+        await only(runner)[0].flush()
+        await bench.apply(runner, 3, first=2)
+        await runner.release()
+        await topics.remake(bench.address, bench.topic("sum-log"), PARTITIONS)
+        with pytest.raises(Ended) as ended:
+            await bench.own(0)
+        assert ended.value.args[0] == module.EXIT_CONFIGURATION
+
+    play(story)
+    assert "sum-log partition 0 ends at 0, but our state was made when it" in capfd.readouterr().err
+
+
 # -- partitions come and go ---------------------------------------------------------------------
 
 
@@ -480,7 +557,7 @@ def test_a_producer_that_refuses_tells_why_by_what_it_did_not_deliver(
             return self.first
 
     async def story() -> None:
-        owner = Owner(STAGE, 0, Sum(0), {}, Producer(), "n", 1)
+        owner = Owner(STAGE, 0, Sum(0), Applied(1, {}), Producer(), "n")
         event = Event()
         owner.apply("numbers", [Rec(0, 0, b"1")], event)
         with pytest.raises(expected):

@@ -1,30 +1,59 @@
 """Our tables on a real Kafka: what was committed is restored, and nothing else."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 from aiokafka import TopicPartition
 
 from monitor.errors import TopicMismatch
+from monitor.panes.flush import LogRecord
 from monitor.stream import tables
 from monitor.stream.broker import EmbeddedKafka
 from monitor.stream.tables import OFFSETS_KEY, Applied, Restored, StateReader, encode_applied
 from tests.stream import topics
 
 
+class Taken:
+    """A log that takes everything, perhaps not from its start, perhaps twice."""
+
+    def __init__(self, start: int | None = None, again: bool = False) -> None:
+        self.start = start
+        self.again = again
+        self.log: list[bytes] = []
+        self.begun: tuple[int, int] | None = None
+
+    def begin(self, first: int, end: int) -> int:
+        self.begun = first, end
+        return first if self.start is None else self.start
+
+    def take(self, records: Sequence[LogRecord]) -> int | None:
+        if self.again:
+            assert self.begun
+            self.again = False
+            return self.begun[0]
+        self.log += [value for _, value in records]
+        return None
+
+
 def restore(
-    kafka: EmbeddedKafka, table: str, log: str, *partitions: int
-) -> tuple[list[Restored], list[Restored]]:
+    kafka: EmbeddedKafka,
+    table: str,
+    log: str,
+    *partitions: int,
+    start: int | None = None,
+    again: bool = False,
+) -> tuple[list[Restored], list[Taken]]:
     """The tables and the logs of some partitions, read together."""
     rows = [TopicPartition(table, n) for n in partitions]
-    logs = [TopicPartition(log, n) for n in partitions]
+    logs = {TopicPartition(log, n): Taken(start, again) for n in partitions}
 
     async def read() -> dict[TopicPartition, Restored]:
         reader = StateReader({"bootstrap_servers": kafka.address})
         return await asyncio.wait_for(reader.read(rows, logs), 30)
 
     found = asyncio.run(read())
-    return [found[tp] for tp in rows], [found[tp] for tp in logs]
+    return [found[tp] for tp in rows], list(logs.values())
 
 
 @pytest.fixture
@@ -66,7 +95,19 @@ def test_every_record_of_a_log_is_restored_in_order(
     asyncio.run(topics.send(kafka.address, [(log, 2, None, value) for value in values]))
     _, (state,) = restore(kafka, table, log, 2)
     assert state.log == values
-    assert state.rows == {}
+    assert state.begun == (0, 2000)
+
+
+def test_a_log_is_read_from_where_it_is_held_and_anew_where_that_is_stale(
+    kafka: EmbeddedKafka, names: tuple[str, str]
+) -> None:
+    table, log = names
+    values = [str(n).encode() for n in range(500)]
+    asyncio.run(topics.send(kafka.address, [(log, 0, None, value) for value in values]))
+    _, (held,) = restore(kafka, table, log, 0, start=400)
+    assert held.log == values[400:]
+    _, (stale,) = restore(kafka, table, log, 0, start=400, again=True)
+    assert stale.log == values
 
 
 def test_what_was_aborted_never_was(kafka: EmbeddedKafka, names: tuple[str, str]) -> None:
@@ -128,7 +169,8 @@ def test_partitions_in_which_nothing_was_written_are_empty(
     kafka: EmbeddedKafka, names: tuple[str, str]
 ) -> None:
     states, logs = restore(kafka, *names, 0, 1, 2)
-    assert states == logs == [Restored(), Restored(), Restored()]
+    assert states == [Restored(), Restored(), Restored()]
+    assert [log.log for log in logs] == [[], [], []]
 
 
 def test_a_log_of_which_the_beginning_has_expired_is_read_from_what_is_left(
@@ -169,7 +211,7 @@ def test_a_restore_that_gets_nothing_ends(
 
         monkeypatch.setattr("aiokafka.AIOKafkaConsumer.end_offsets", behind)
         with pytest.raises(TimeoutError, match=table):
-            await asyncio.wait_for(reader.read([tp], []), 30)
+            await asyncio.wait_for(reader.read([tp], {}), 30)
 
     asyncio.run(story())
 
@@ -177,9 +219,9 @@ def test_a_restore_that_gets_nothing_ends(
 def test_the_partition_s_row_says_how_far_it_is_applied() -> None:
     row = encode_applied(Applied(4, {"predictions": 17, "labels": 3}))
     state = Restored({OFFSETS_KEY: row, b"a": b"1"})
-    assert state.applied(4) == {"predictions": 17, "labels": 3}
+    assert state.applied(4) == Applied(4, {"predictions": 17, "labels": 3})
     assert state.rows == {b"a": b"1"}
-    assert Restored().applied(4) == {}
+    assert Restored().applied(4) == Applied(4, {})
 
 
 def test_another_number_of_partitions_is_refused_with_the_remedy() -> None:
@@ -189,7 +231,11 @@ def test_another_number_of_partitions_is_refused_with_the_remedy() -> None:
         state.applied(6)
 
 
-def test_a_row_of_format_1_is_still_read() -> None:
-    row = bytes.fromhex("930482ab70726564696374696f6e7311a66c6162656c730301")
-    assert row == encode_applied(Applied(4, {"predictions": 17, "labels": 3}))
-    assert Restored({OFFSETS_KEY: row}).applied(4) == {"predictions": 17, "labels": 3}
+def test_rows_of_format_1_are_still_read() -> None:
+    """The first ones knew nothing of the log's end."""
+    first = bytes.fromhex("930482ab70726564696374696f6e7311a66c6162656c730301")
+    row = bytes.fromhex("940482ab70726564696374696f6e7311a66c616265" + "6c73030105")
+    applied = Applied(4, {"predictions": 17, "labels": 3}, log_end=5)
+    assert row == encode_applied(applied)
+    assert Restored({OFFSETS_KEY: row}).applied(4) == applied
+    assert Restored({OFFSETS_KEY: first}).applied(4) == Applied(4, applied.offsets)

@@ -12,6 +12,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from monitor.connection import topic_name
 from monitor.errors import BrokerError, BrokerUnreachable, TopicMismatch
 from monitor.observe.partition import INPUTS
+from monitor.observe.store import DictStore
 from monitor.registry.specs import (
     DAY_MS,
     HOUR_MS,
@@ -81,7 +82,7 @@ def test_every_topic_is_made_as_the_table_says_and_once(
 
 
 def test_the_table_holds_every_topic_of_every_stage() -> None:
-    for stage in stages((), 4):
+    for stage in stages((), 4, lambda n: DictStore()):
         for name in (*stage.topics, stage.state, *filter(None, [stage.log])):
             assert topic(name)
     assert {topic(name).partitions for name in (*INPUTS, "observe-state", "join-log")} == {"inputs"}
