@@ -4,11 +4,12 @@ from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 
 from monitor.baselines.baseline import Baseline
-from monitor.errors import BaselineError
+from monitor.errors import BaselineError, ConfigError
 from monitor.observe.model import Monitored
 from monitor.registry.durations import duration_text
+from monitor.registry.footprint import RECOVERY_LIMIT_S, STORE_LIMIT, Footprint, footprint
 from monitor.registry.problems import nearest
-from monitor.registry.specs import ModelSpec
+from monitor.registry.specs import Config, ModelSpec
 
 
 def unfit(spec: ModelSpec, baseline: Baseline) -> Iterator[str]:
@@ -44,8 +45,24 @@ def unfit(spec: ModelSpec, baseline: Baseline) -> Iterator[str]:
         yield from _outcomes(spec, baseline)
 
 
-def refuse_unfit(models: Iterable[Monitored]) -> None:
-    """Raise BaselineError with the first thing that doesn't fit, as `check` tells them all."""
+def overfull(config: Config) -> Iterator[str]:
+    """Yield what is to be done if memory takes more of a partition than is wise."""
+    partitions = config.kafka.partitions
+    found = [made for spec in config.models if (made := footprint(spec, partitions))]
+    whole = Footprint(sum(one.ids for one in found))
+    if whole.excessive:
+        yield (
+            f"what waits for labels would take {whole.store_bytes / 1e9:,.0f} GB of each "
+            f"partition's worker and {whole.recovery_s / 60:,.0f} min to recover; the limits are "
+            f"{STORE_LIMIT / 1e9:,.0f} GB and {RECOVERY_LIMIT_S / 60:,.0f} min: raise "
+            "kafka.partitions, or shorten labels.max_delay"
+        )
+
+
+def refuse_unfit(config: Config, models: Iterable[Monitored]) -> None:
+    """Raise ConfigError or BaselineError with the first trouble, as `check` tells them all."""
+    for trouble in overfull(config):
+        raise ConfigError(f"{config.path}: {trouble}")
     for model in models:
         for problem in unfit(model.spec, model.baseline) if model.baseline else ():
             raise BaselineError(f"model {model.spec.id}: {problem}")

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from monitor.baselines.baseline import Baseline
 from monitor.registry.durations import duration_text
+from monitor.registry.footprint import footprint
 from monitor.registry.specs import Config, ModelSpec, Thresholds, WindowSpec
 
 _INDENT = 20
@@ -24,12 +25,13 @@ def summary(config: Config, models: Iterable[tuple[ModelSpec, Baseline | None, s
         head += ["its events are the clock"] if spec.clock == "events" else []
         head += [f"vendor {spec.vendor}"] if spec.vendor else []
         lines += ["", f"{spec.id}: {', '.join(head)}"]
-        lines += [f"  {topic:<{_INDENT - 2}}{text}" for topic, text in _model(spec, baseline, why)]
+        told = _model(spec, baseline, why, kafka.partitions)
+        lines += [f"  {topic:<{_INDENT - 2}}{text}" for topic, text in told]
     return "\n".join(lines)
 
 
 def _model(
-    spec: ModelSpec, baseline: Baseline | None, why: str | None
+    spec: ModelSpec, baseline: Baseline | None, why: str | None, partitions: int
 ) -> Iterator[tuple[str, str]]:
     yield "baseline", _baseline(spec, baseline, why)
     if spec.data_drift:
@@ -53,12 +55,37 @@ def _model(
             f"within {duration_text(spec.labels.max_delay_ms)}, "
             f"for at least {spec.labels.min_coverage:.0%} of the predictions",
         )
+    yield from _memory(spec, partitions)
     yield (
         "time",
         f"panes of {duration_text(spec.pane_ms)}, "
         f"events up to {duration_text(spec.disorder_ms)} out of order",
     )
     yield "config hash", spec.config_hash
+
+
+def _memory(spec: ModelSpec, partitions: int) -> Iterator[tuple[str, str]]:
+    """What waiting for labels costs: disk of a worker and of the brokers, and time to recover."""
+    if not (spec.labels or spec.deduplicate):
+        return
+    found = footprint(spec, partitions)
+    if found is None:
+        yield "memory", "unknown; give `expected_rate`, in predictions a second"
+        return
+    yield (
+        "memory",
+        f"{found.ids:,.0f} ids a partition at {spec.expected_rate:g}/s: "
+        f"{_bytes(found.store_bytes)} of a worker's disk, {_bytes(found.log_bytes)} of a "
+        f"broker's; another machine needs about {duration_text(round(found.recovery_s) * 1000)} "
+        "to take over",
+    )
+
+
+def _bytes(count: float) -> str:
+    for unit, size in (("GB", 1e9), ("MB", 1e6)):
+        if count >= size:
+            return f"{count / size:,.1f} {unit}"
+    return f"{count / 1e3:,.1f} kB"
 
 
 def _baseline(spec: ModelSpec, baseline: Baseline | None, why: str | None) -> str:

@@ -7,9 +7,10 @@ import click
 import msgspec
 
 from monitor.baselines.baseline import Baseline
-from monitor.cli._fitness import unfit
+from monitor.cli._fitness import overfull, unfit
 from monitor.cli._summary import summary
 from monitor.errors import BaselineError
+from monitor.registry.footprint import footprint
 from monitor.registry.specs import Config, ModelSpec
 from monitor.stream.models import read_config, read_models
 
@@ -25,7 +26,7 @@ def command(config: str, as_json: bool) -> int:
     """
     loaded = read_config(Path(config))
     missing: list[str] = []
-    troubles: list[str] = []
+    troubles: list[str] = [f"{config}: {text}" for text in overfull(loaded)]
     models: list[tuple[ModelSpec, Baseline | None, str | None]] = []
     for spec in loaded.models:
         baseline, why = _baseline(loaded, spec)
@@ -54,6 +55,19 @@ def _baseline(config: Config, spec: ModelSpec) -> tuple[Baseline | None, str | N
     return model.baseline, None
 
 
+def _memory(config: Config, spec: ModelSpec) -> dict[str, float] | None:
+    """What one partition holds of a model's ids at the expected rate."""
+    found = footprint(spec, config.kafka.partitions)
+    if found is None:
+        return None
+    return {
+        "ids": found.ids,
+        "store_bytes": found.store_bytes,
+        "log_bytes": found.log_bytes,
+        "recovery_s": found.recovery_s,
+    }
+
+
 def _json(
     config: Config, models: list[tuple[ModelSpec, Baseline | None, str | None]], troubles: list[str]
 ) -> str:
@@ -66,6 +80,7 @@ def _json(
             {
                 **msgspec.to_builtins(spec),
                 "pane_ms": spec.pane_ms,
+                "memory": _memory(config, spec),
                 "baseline_found": None
                 if baseline is None
                 else {

@@ -31,7 +31,7 @@ def command(config: Path, data_dir: Path | None, state_dir: Path | None) -> int:
     Both are supervised: one that dies is started again.
     """
     settings = read_config(config)
-    refuse_unfit(read_models(settings))
+    refuse_unfit(settings, read_models(settings))
     host, _, port = settings.kafka.bootstrap.partition(":")
     if host not in ("127.0.0.1", "localhost") or not port.isdigit() or settings.kafka.security:
         raise ConfigError(

@@ -47,7 +47,7 @@ def command(config: Path, state_dir: Path | None, unsupervised: bool, supervised
     if unsupervised:
         work(settings, folder)
         return 0
-    refuse_unfit(read_models(settings))
+    refuse_unfit(settings, read_models(settings))
     check_topics(settings)
     return Supervisor([worker_child(config, folder)]).run()
 

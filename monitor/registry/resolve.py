@@ -45,6 +45,7 @@ def resolve_model(model: shape.Model, where: str, problems: Problems) -> ModelSp
         disorder_ms=duration_ms(model.disorder),
         authority=model.authority,
         deduplicate=model.deduplicate,
+        expected_rate=model.expected_rate,
         features=dict(model.features),
         positive=None if model.positive is None else class_name(model.positive),
         baseline=BaselineSpec(path=model.baseline.path) if model.baseline else None,

@@ -211,6 +211,7 @@ class Model(Shape, frozen=True, kw_only=True):
         Meta(extra={"later": {"approve": _AUTHORITY, "auto": _AUTHORITY}}),
     ] = "dry_run"
     deduplicate: bool = True
+    expected_rate: Annotated[float, Meta(gt=0)] | None = None
     features: Annotated[dict[Text, FeatureKind], Meta(max_length=MAX_FEATURES)] = {}
     positive: str | int | float | bool | None = None
     baseline: BaselineFile | None = None

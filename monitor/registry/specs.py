@@ -108,7 +108,10 @@ class BaselineSpec(Struct, frozen=True, kw_only=True):
 
 
 class ModelSpec(Struct, frozen=True, kw_only=True):
-    """One monitored model: what it is, how it is judged, and what may be done about it."""
+    """One monitored model: what it is, how it is judged, and what may be done about it.
+
+    `expected_rate` is in predictions a second; disk and recovery are reckoned from it.
+    """
 
     id: str
     task: Task = "classification"
@@ -119,6 +122,7 @@ class ModelSpec(Struct, frozen=True, kw_only=True):
     disorder_ms: int = 30 * SECOND_MS
     authority: Authority = "dry_run"
     deduplicate: bool = True
+    expected_rate: float | None = None
     features: dict[str, FeatureKind] = {}
     positive: str | None = None
     baseline: BaselineSpec | None = None

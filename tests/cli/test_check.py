@@ -77,8 +77,36 @@ def test_a_fine_configuration_is_told_in_words(
         "drop > 0.03 medium, > 0.05 high, > 0.1 critical",
         "concept > 0.03 medium, > 0.05 high, > 0.1 critical",
         "labels within 7d, for at least 80% of the predictions",
+        "memory unknown; give `expected_rate`, in predictions a second",
         "time panes of 1h, events up to 30s out of order",
     ]
+
+
+def test_memory_is_reckoned_from_the_expected_rate(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """100/s for 7 d, and the 2 h 10 min until the last pane and hour are over, in 4 partitions."""
+    text = config.read_text()
+    config.write_text(text.replace("    labels:", "    expected_rate: 100\n    labels:"))
+    assert run(["check", str(config)]) == 0
+    ids = 100 * (7 * 86_400 + 2 * 3600 + 600) / 4
+    told = " ".join(capsys.readouterr().out.split())
+    assert f"memory {ids:,.0f} ids a partition at 100/s: 1.7 GB of a worker's disk" in told
+    assert run(["check", str(config), "--json"]) == 0
+    memory = json.loads(capsys.readouterr().out)["models"][0]["memory"]
+    assert memory["ids"] == ids
+    assert memory["store_bytes"] == 110 * ids
+
+
+def test_more_than_a_partition_should_hold_is_refused(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config.write_text(
+        config.read_text().replace("    labels:", "    expected_rate: 1e6\n    labels:")
+    )
+    assert run(["check", str(config)]) == 1
+    told = capsys.readouterr().out
+    assert "the limits are 100 GB and 60 min: raise kafka.partitions" in told
 
 
 def test_machines_get_it_resolved(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
