@@ -2,34 +2,51 @@
 
 import argparse
 import asyncio
-import json
-import os
-import platform
-import statistics
 import tempfile
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from monitor.registry.specs import KafkaSpec
 from monitor.stream.broker import EmbeddedKafka
 from monitor.stream.topics import create_topics
-from tests.bench import throughput, workload
+from tests.bench import compared, throughput, workload
+from tests.bench.figures import Figures
 
 NAMESPACE = "bench"
+YARDSTICK, PLAIN = "aiokafka + orjson.loads", "plain Faust agent"
+OURS, DEDUP = "watchkeeper", "watchkeeper, with dedup"
+CORE, EVIDENTLY, WHYLOGS = "Watchkeeper, every statistic", "Evidently PSI", "whylogs profile"
 
 
 def main() -> None:
-    """Run everything, print a table, write the file."""
+    """Run what is asked for, print a table, write the file."""
     parser = argparse.ArgumentParser(prog="make bench")
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--plain-events", type=int, default=60_000)
-    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--only", choices=["throughput", "compared"])
+    parser.add_argument("--peers", type=Path, default=Path(".venv/peers"))
     parser.add_argument("--out", type=Path, default=Path("build/bench.json"))
     options = parser.parse_args()
-    console = Console()
-    rates: dict[str, list[float]] = {}
+    figures = Figures(Console())
+    if options.only != "compared":
+        _throughput(figures, options)
+    if options.only != "throughput":
+        _compared(figures, options)
+    figures.compare(OURS, YARDSTICK, 0.5)
+    figures.compare(OURS, PLAIN, 12)
+    figures.compare(DEDUP, OURS, 0.5)
+    for name in compared.PROGRAMS:
+        if name != CORE:
+            figures.compare(CORE, name, {EVIDENTLY: 20, WHYLOGS: 3}.get(name))
+    figures.compare(OURS, EVIDENTLY)
+    figures.compare(OURS, WHYLOGS)
+    figures.report(options.out)
+
+
+def _throughput(figures: Figures, options: argparse.Namespace) -> None:
+    """End to end, beside what Python can read at all and beside plain Faust."""
     with (
         tempfile.TemporaryDirectory(prefix="watchkeeper-bench-") as folder,
         EmbeddedKafka(Path(folder), 0) as kafka,
@@ -37,63 +54,30 @@ def main() -> None:
         address = kafka.address
         spec = KafkaSpec(bootstrap=address, partitions=throughput.PARTITIONS)
         asyncio.run(create_topics(spec, NAMESPACE))
-        console.print(f"publishing {options.events:,} events of {workload.EVENT_BYTES} bytes …")
-        events = workload.events(options.events)
-        asyncio.run(throughput.publish(address, NAMESPACE, events))
-        del events
+        count = options.events
+        figures.console.print(f"publishing {count:,} events of {workload.EVENT_BYTES} bytes …")
+        asyncio.run(throughput.publish(address, NAMESPACE, workload.events(count)))
         topic = f"{NAMESPACE}.predictions"
         for run in range(options.runs):
-            console.print(f"run {run + 1} of {options.runs} …")
-            speeds = {
-                "aiokafka + orjson.loads": throughput.contestant(
-                    "yardstick", address, topic, options.events
-                ),
-                "plain Faust agent": throughput.contestant(
-                    "plain", address, topic, options.plain_events
-                ),
-                "watchkeeper": throughput.watchkeeper(address, NAMESPACE, options.events, False),
-                "watchkeeper, with dedup": throughput.watchkeeper(
-                    address, NAMESPACE, options.events, True
-                ),
-            }
-            for name, speed in speeds.items():
-                rates.setdefault(name, []).append(speed.rate)
-                console.print(f"  {name}: {speed.rate:,.0f} events/s")
-    _report(console, rates, options.out)
+            figures.console.print(f"round {run + 1} of {options.runs} …")
+            said = throughput.contestant("yardstick", address, topic, count)
+            figures.take(YARDSTICK, said.rate)
+            said = throughput.contestant("plain", address, topic, options.plain_events)
+            figures.take(PLAIN, said.rate)
+            figures.take(OURS, throughput.watchkeeper(address, NAMESPACE, count, False).rate)
+            figures.take(DEDUP, throughput.watchkeeper(address, NAMESPACE, count, True).rate)
 
 
-def _report(console: Console, rates: dict[str, list[float]], out: Path) -> None:
-    table = Table("figure", "events/s (median)", "÷ yardstick", "÷ plain Faust")
-    figures: dict[str, object] = {
-        "machine": {"cores": os.cpu_count(), "python": platform.python_version()}
-    }
-    peers = {"yardstick": "aiokafka + orjson.loads", "plain_faust": "plain Faust agent"}
-    for name, runs in rates.items():
-        # Run by run: the machine's speed drifts between runs, and less so within one.
-        ratios = {
-            peer: statistics.median(a / b for a, b in zip(runs, rates[versus], strict=True))
-            for peer, versus in peers.items()
-        }
-        middle = statistics.median(runs)
-        table.add_row(
-            name, f"{middle:,.0f}", f"{ratios['yardstick']:.2f}", f"{ratios['plain_faust']:.1f}"
-        )
-        if name in peers.values():
-            continue
-        for peer, ratio in ratios.items():
-            figures[f"{name} ÷ {peers[peer]}"] = {
-                "value": middle,
-                "unit": "events/s",
-                "versus": statistics.median(rates[peers[peer]]),
-                "ratio": ratio,
-                "runs": [
-                    {"value": a, "versus": b} for a, b in zip(runs, rates[peers[peer]], strict=True)
-                ],
-            }
-    console.print(table)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(figures, indent=2, ensure_ascii=False) + "\n")
-    console.print(f"written to {out}")
+def _compared(figures: Figures, options: argparse.Namespace) -> None:
+    """Drift of columns in memory, beside other projects."""
+    pythons = compared.environments(options.peers, figures.console)
+    with tempfile.TemporaryDirectory(prefix="watchkeeper-bench-") as folder:
+        data = Path(folder, "data.npz")
+        compared.write_data(data)
+        for run in range(options.runs):
+            figures.console.print(f"round {run + 1} of {options.runs}, columns in memory …")
+            for name in compared.PROGRAMS:
+                figures.take(name, compared.measure(name, data, pythons).rate, "rows/s")
 
 
 if __name__ == "__main__":
