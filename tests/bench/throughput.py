@@ -7,9 +7,11 @@ counted, and when the broker appended that state.
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,6 +37,7 @@ class Speed:
 
     events: int
     seconds: float
+    cpu_s: float | None = None
 
     @property
     def rate(self) -> float:
@@ -42,33 +45,47 @@ class Speed:
         return self.events / self.seconds
 
 
-def config_text(namespace: str, bootstrap: str, deduplicate: bool) -> str:
-    """The configuration under test."""
-    features = "\n".join(
-        [f"      {name}: numeric" for name in workload.NUMERIC]
-        + [f"      {name}: categorical" for name in workload.CATEGORICAL]
-    )
-    return f"""\
-namespace: {namespace}
-kafka: {{bootstrap: "{bootstrap}", partitions: {PARTITIONS}}}
-models:
-  - id: {workload.MODEL}
+@dataclass(frozen=True)
+class Setup:
+    """What is run: models, windows, partitions and workers; dedup costs a look at each id."""
+
+    namespace: str
+    deduplicate: bool = False
+    models: int = 1
+    partitions: int = PARTITIONS
+    workers: int = 1
+
+    def config(self, bootstrap: str) -> str:
+        """The configuration under test."""
+        features = "\n".join(
+            [f"      {name}: numeric" for name in workload.NUMERIC]
+            + [f"      {name}: categorical" for name in workload.CATEGORICAL]
+        )
+        models = "".join(
+            f"""
+  - id: {model}
     clock: events
-    deduplicate: {str(deduplicate).lower()}
-    baseline: {{type: reference, path: bench.json}}
+    deduplicate: {str(self.deduplicate).lower()}
+    baseline: {{type: reference, path: {model}.json}}
     features:
 {features}
     signals:
       data_drift: {{window: {{size: 5m, allowed_lateness: 1m}}}}
       prediction_drift: {{window: {{size: 5m, allowed_lateness: 1m}}}}
 """
+            for model in workload.names(self.models)
+        )
+        return f"""\
+namespace: {self.namespace}
+kafka: {{bootstrap: "{bootstrap}", partitions: {self.partitions}}}
+models:{models}"""
 
 
-async def publish(bootstrap: str, namespace: str, events: Sequence[bytes]) -> None:
+async def publish(bootstrap: str, setup: Setup, events: Sequence[bytes]) -> None:
     """Write the events in batches, round robin over the partitions, and the stream's end."""
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, max_batch_size=512 * 1024)
     await producer.start()
-    topic = f"{namespace}.predictions"
+    topic = f"{setup.namespace}.predictions"
     try:
         sent = []
         for number, first in enumerate(range(0, len(events), 400)):
@@ -76,29 +93,36 @@ async def publish(bootstrap: str, namespace: str, events: Sequence[bytes]) -> No
             for event in events[first : first + 400]:
                 if batch.append(key=None, value=event, timestamp=None) is None:
                     raise AssertionError("a batch of 400 events does not fit")
-            sent.append(await producer.send_batch(batch, topic, partition=number % PARTITIONS))
+            sent.append(
+                await producer.send_batch(batch, topic, partition=number % setup.partitions)
+            )
             if len(sent) == 200:
                 await asyncio.gather(*sent)
                 sent = []
         await asyncio.gather(*sent)
-        end = json.dumps({"type": "end_of_stream", "model_id": workload.MODEL}).encode()
-        for name in ("predictions", "labels"):
-            for n in range(PARTITIONS):
-                await producer.send_and_wait(f"{namespace}.{name}", end, partition=n)
+        for model in workload.names(setup.models):
+            end = json.dumps({"type": "end_of_stream", "model_id": model}).encode()
+            await asyncio.gather(
+                *[
+                    await producer.send(f"{setup.namespace}.{name}", end, partition=n)
+                    for name in ("predictions", "labels")
+                    for n in range(setup.partitions)
+                ]
+            )
     finally:
         await producer.stop()
 
 
-async def counted_over_time(bootstrap: str, namespace: str, until: int) -> list[tuple[int, int]]:
+async def counted_over_time(bootstrap: str, setup: Setup, until: int) -> list[tuple[int, int]]:
     """(append time in ms, events counted so far), one for each committed flush, until all are."""
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap, isolation_level="read_committed", auto_offset_reset="earliest"
     )
     await consumer.start()
     try:
-        topic = f"{namespace}.observe-state"
-        consumer.assign([TopicPartition(topic, n) for n in range(PARTITIONS)])
-        held = dict.fromkeys(range(PARTITIONS), 0)
+        topic = f"{setup.namespace}.observe-state"
+        consumer.assign([TopicPartition(topic, n) for n in range(setup.partitions)])
+        held = dict.fromkeys(range(setup.partitions), 0)
         flushes: list[tuple[int, int, int]] = []
         quiet = time.monotonic()
         while sum(held.values()) < until:
@@ -113,22 +137,22 @@ async def counted_over_time(bootstrap: str, namespace: str, until: int) -> list[
                 raise AssertionError(f"{sum(held.values())} of {until} counted, then nothing")
     finally:
         await consumer.stop()
-    totals, sums = [], dict.fromkeys(range(PARTITIONS), 0)
+    totals, sums = [], dict.fromkeys(range(setup.partitions), 0)
     for at, partition, n in sorted(flushes):
         sums[partition] = n
         totals.append((at, sum(sums.values())))
     return totals
 
 
-async def judged(bootstrap: str, namespace: str, predictions: int) -> list[dict[str, Any]]:
+async def judged(bootstrap: str, setup: Setup, predictions: int) -> list[dict[str, Any]]:
     """The drift and window events, read until the windows hold every prediction."""
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap, isolation_level="read_committed", auto_offset_reset="earliest"
     )
     await consumer.start()
     try:
-        topic = f"{namespace}.drift-events"
-        consumer.assign([TopicPartition(topic, n) for n in range(PARTITIONS)])
+        topic = f"{setup.namespace}.drift-events"
+        consumer.assign([TopicPartition(topic, n) for n in range(setup.partitions)])
         events: list[dict[str, Any]] = []
         quiet, held = time.monotonic(), 0
         while held < predictions:
@@ -203,29 +227,71 @@ async def renew(kafka: KafkaSpec, namespace: str) -> None:
     await create_topics(kafka, namespace)
 
 
-def watchkeeper(bootstrap: str, namespace: str, count: int, deduplicate: bool) -> Speed:
-    """One worker over the whole topic: events and seconds between its first and last flush."""
-    kafka = KafkaSpec(bootstrap=bootstrap, partitions=PARTITIONS)
-    asyncio.run(renew(kafka, namespace))
+class Meter:
+    """CPU seconds that processes have taken, noted ten times a second."""
+
+    def __init__(self, pids: Sequence[int]) -> None:
+        self.pids = pids
+        self.notes: list[tuple[float, float]] = []
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._note, daemon=True)
+
+    def __enter__(self) -> "Meter":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        self._thread.join()
+
+    def _note(self) -> None:
+        ticks = os.sysconf("SC_CLK_TCK")
+        while not self._end.wait(0.1):
+            total = 0
+            for pid in self.pids:
+                try:
+                    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+                except OSError:
+                    continue
+                total += int(fields[11]) + int(fields[12])
+            self.notes.append((time.time() * 1000, total / ticks))
+
+    def between(self, began_ms: float, ended_ms: float) -> float:
+        """CPU seconds from one time to another."""
+        times, taken = zip(*self.notes, strict=True)
+        return float(np.interp(ended_ms, times, taken) - np.interp(began_ms, times, taken))
+
+
+def watchkeeper(bootstrap: str, setup: Setup, count: int, checked: bool = True) -> Speed:
+    """Workers over the whole topic, from their first flush to their last."""
+    kafka = KafkaSpec(bootstrap=bootstrap, partitions=setup.partitions)
+    asyncio.run(renew(kafka, setup.namespace))
+    workers: list[subprocess.Popen[bytes]] = []
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder, "bench.yaml")
-        config.write_text(config_text(namespace, bootstrap, deduplicate))
-        Path(folder, "bench.json").write_bytes(workload.baseline().to_json())
+        config.write_text(setup.config(bootstrap))
+        for model in workload.names(setup.models):
+            Path(folder, f"{model}.json").write_bytes(workload.baseline(model).to_json())
         argv = [sys.executable, "-m", "monitor.cli.main", "worker", "--unsupervised", str(config)]
         argv += ["--state-dir", folder]
-        worker = subprocess.Popen(argv, stderr=subprocess.DEVNULL)
         try:
-            totals = asyncio.run(counted_over_time(bootstrap, namespace, count))
-            check(asyncio.run(judged(bootstrap, namespace, count)), count)
+            for _ in range(setup.workers):
+                workers.append(subprocess.Popen(argv, stderr=subprocess.DEVNULL))
+            with Meter([worker.pid for worker in workers]) as meter:
+                totals = asyncio.run(counted_over_time(bootstrap, setup, count))
+            if checked:
+                check(asyncio.run(judged(bootstrap, setup, count)), count)
         finally:
-            worker.terminate()
-            try:
-                worker.wait(20)
-            except subprocess.TimeoutExpired:
-                worker.kill()
-                worker.wait()
+            for worker in workers:
+                worker.terminate()
+            for worker in workers:
+                try:
+                    worker.wait(20)
+                except subprocess.TimeoutExpired:
+                    worker.kill()
+                    worker.wait()
     (began, first), (ended, last) = next(t for t in totals if t[1]), totals[-1]
-    return Speed(last - first, (ended - began) / 1000)
+    return Speed(last - first, (ended - began) / 1000, meter.between(began, ended))
 
 
 def contestant(role: str, bootstrap: str, topic: str, count: int) -> Speed:

@@ -38,10 +38,15 @@ def columns(rows: int, seed: int) -> dict[str, list[float] | list[str]]:
     return {name: values.tolist() for name, values in numeric.items()} | categories
 
 
-def baseline() -> Baseline:
+def names(models: int) -> list[str]:
+    """The ids of so many models; one alone is MODEL."""
+    return [MODEL] if models == 1 else [f"{MODEL}-{n:04d}" for n in range(models)]
+
+
+def baseline(model: str = MODEL) -> Baseline:
     """A reference of 20,000 rows, 256 bins a feature."""
     return build_baseline(
-        "bench", MODEL, columns(20_000, 1),
+        "bench", model, columns(20_000, 1),
         prediction=np.random.default_rng(2).choice(["yes", "no"], 20_000).tolist(),
         score=np.random.default_rng(3).uniform(size=20_000).tolist(),
     )  # fmt: skip
@@ -60,19 +65,22 @@ def model(deduplicate: bool) -> Monitored:
     return Monitored(sealed(spec), baseline())
 
 
-def events(count: int) -> list[bytes]:
+def events(count: int, models: int = 1) -> list[bytes]:
     """`count` events of 852 bytes: 20,000 different feature rows, each event with its own id.
 
-    Time runs at 5,000 events a second, so that windows close as they would on a busy stream.
+    Models take turns in a drawn order. Time runs at 5,000 events a second, so that windows close
+    as they would on a busy stream.
     """
     drawn = columns(DIFFERENT, 4)
-    names = list(drawn)
+    features = list(drawn)
     rows = list(zip(*drawn.values(), strict=True))
-    bodies = [json.dumps(dict(zip(names, row, strict=True))) for row in rows]
+    bodies = [json.dumps(dict(zip(features, row, strict=True))) for row in rows]
+    ids = names(models)
+    turns = np.random.default_rng(5).integers(0, models, count).tolist()
     made = []
     for n in range(count):
         head = (
-            f'{{"prediction_id":"bench-{n:012d}","model_id":"{MODEL}","model_version":"2026.05.1",'
+            f'{{"prediction_id":"bench-{n:012d}","model_id":"{ids[turns[n]]}","model_version":"2026.05.1",'
             f'"timestamp":{START_MS + n // 5},"prediction":"{"yes" if n % 3 else "no"}",'
             f'"score":{(n * 7919 % 1000) / 1000},"features":'
         )
