@@ -16,10 +16,13 @@ import numpy as np
 from monitor.errors import InvalidEvent
 from monitor.events.limits import (
     LEAST_PLAUSIBLE_MS,
+    MAX_CLASS,
     MAX_EVENT_BYTES,
     MAX_FEATURE_NAME,
     MAX_FEATURES,
     MAX_ID,
+    MAX_INTEGER,
+    MIN_INTEGER,
 )
 from monitor.events.timestamps import to_ms
 from monitor.events.types import EndOfStream, Label, Prediction, Review
@@ -37,7 +40,6 @@ TOPICS: Mapping[Kind, str] = {
     "review": "reviews",
 }
 _PLAIN = frozenset({str, int, float, bool, type(None)})
-_INT64 = 1 << 63
 _NAMES = frozenset({str})
 _TYPES: Mapping[Kind, type[Event]] = {"prediction": Prediction, "label": Label, "review": Review}
 _FIELDS = {kind: frozenset(struct.__struct_fields__) for kind, struct in _TYPES.items()}
@@ -127,7 +129,7 @@ def _plain_field(name: str, value: object) -> object:
         value = {_name(key): plain(item) for key, item in value.items()}
     if int in kinds:
         for key, item in value.items():
-            if item.__class__ is int and not -_INT64 <= item < _INT64:
+            if item.__class__ is int and not MIN_INTEGER <= item <= MAX_INTEGER:
                 raise InvalidEvent(f"{key!r:.140} is an integer of more than 64 bits; send a float")
     return value if value.__class__ is dict else dict(value)
 
@@ -244,6 +246,11 @@ def _blame(given: Mapping[str, Any], error: Exception) -> str:
             f"{name} is {given.get(name)!r:.140}; use 1 to {MAX_ID} letters, digits or any of "
             ". _ : / @ -"
         )
+    value = given.get(name)
+    if "of length <=" in what and isinstance(value, str):
+        return f"{name} is a class of {len(value)} characters; at most {MAX_CLASS} are possible"
+    if isinstance(value, int | np.integer) and not MIN_INTEGER <= value <= MAX_INTEGER:
+        return f"{name} is an integer of more than 64 bits; send a float, or text"
     return f"{name}: {what[:1].lower()}{what[1:]}" if name else what
 
 

@@ -6,16 +6,23 @@ __all__ = [
     "HEAD_BYTES",
     "ID_PATTERN",
     "LEAST_PLAUSIBLE_MS",
+    "MAX_CLASS",
     "MAX_EVENT_BYTES",
     "MAX_FEATURES",
     "MAX_FEATURE_NAME",
     "MAX_ID",
+    "MAX_INTEGER",
+    "MIN_INTEGER",
     "RFC3339_PATTERN",
     "SCHEMA_MAJOR",
     "SCHEMA_VERSION",
 ]
 
 MAX_EVENT_BYTES = 256 * 1024
+#: Characters of a class: its name is remembered, and logged, with every prediction made.
+MAX_CLASS = 128
+#: A class that is an integer has at most 64 bits, sign included.
+MIN_INTEGER, MAX_INTEGER = -(2**63), 2**63 - 1
 #: Bytes of a rejected event that its dead letter keeps.
 HEAD_BYTES = 1024
 SCHEMA_MAJOR = 1

@@ -10,8 +10,11 @@ from msgspec import Meta, Struct
 
 from monitor.events.limits import (
     ID_PATTERN,
+    MAX_CLASS,
     MAX_FEATURE_NAME,
     MAX_FEATURES,
+    MAX_INTEGER,
+    MIN_INTEGER,
     RFC3339_PATTERN,
     SCHEMA_MAJOR,
     SCHEMA_VERSION,
@@ -27,7 +30,12 @@ SchemaVersion = Annotated[
     str,
     Meta(pattern=rf"^{SCHEMA_MAJOR}(\.[0-9]+)*$(?!\n)", description="major.minor of this schema"),
 ]
-Outcome = str | int | float | bool
+Outcome = (
+    Annotated[str, Meta(max_length=MAX_CLASS)]
+    | Annotated[int, Meta(ge=MIN_INTEGER, le=MAX_INTEGER)]
+    | float
+    | bool
+)
 FeatureValue = float | int | str | bool | None
 FeatureName = Annotated[str, Meta(min_length=1, max_length=MAX_FEATURE_NAME)]
 Features = Annotated[dict[FeatureName, FeatureValue], Meta(max_length=MAX_FEATURES)]

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import msgspec
 
 from monitor.events.limits import ID_PATTERN, MAX_EVENT_BYTES, MAX_FEATURES, SCHEMA_MAJOR
-from monitor.events.types import EndOfStream
+from monitor.events.types import EndOfStream, Outcome
 from monitor.observe.model import Monitored
 from monitor.observe.rejection import Rejected
 from monitor.panes.flush import Record
@@ -27,16 +27,12 @@ LAST_MS = 253_402_300_799_999
 WIDE_BYTES = 5 * MAX_FEATURES
 #: Objects and lists within each other; an event of ours needs two or three.
 MAX_DEPTH = 16
-#: Characters of a class: its name is remembered, and logged, with every prediction made.
-MAX_CLASS = 128
 #: Stands among the models so that `model_id` is asked for even where there is one, or none.
 NOBODY = "?"
 Identifier = Annotated[str, msgspec.Meta(pattern=ID_PATTERN)]
 Timestamp = (
     Annotated[int, msgspec.Meta(ge=0, le=LAST_MS)] | Annotated[datetime, msgspec.Meta(tz=True)]
 )
-Integer = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
-Outcome = Annotated[str, msgspec.Meta(max_length=MAX_CLASS)] | Integer | float | bool
 Scalar = str | int | float | bool | None
 SchemaVersion = Annotated[str, msgspec.Meta(pattern=rf"^{SCHEMA_MAJOR}(\.[0-9]+)*$(?!\n)")]
 #: What msgspec raises at input that it cannot read; bad UTF-8 is no error of its own.

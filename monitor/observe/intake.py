@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from monitor.events.limits import LEAST_PLAUSIBLE_MS
+from monitor.events.timestamps import rfc3339
 from monitor.observe.accounting import Accounting
 from monitor.observe.fold import PaneKey
 from monitor.observe.memory import Seen
@@ -17,6 +18,7 @@ from monitor.observe.rejection import Rejected, Trace, trace
 from monitor.observe.state import ModelState
 from monitor.observe.watermark import Watermarks
 from monitor.panes.flush import Record
+from monitor.registry.durations import duration_words
 
 Times = npt.NDArray[np.int64]
 Reject = Callable[[str, Record | Trace, Rejected], None]
@@ -58,8 +60,10 @@ class Intake:
         late = times - times % pane + pane + state.lateness_ms <= found
         if late.any():
             for i in np.flatnonzero(late).tolist():
-                behind = int(found[i] - times[i])
-                why = f"event time {int(times[i])} is {behind} ms behind the watermark"
+                why = (
+                    f"{_behind(int(times[i]), int(found[i]))}; allowed lateness is "
+                    f"{duration_words(state.lateness_ms)} after the end of its pane"
+                )
                 rejected = Rejected("late", why, outcome="late", model_id=state.id)
                 self.reject("predictions", records[kept[i]], rejected)
             kept = [k for k, bad in zip(kept, late, strict=True) if not bad]
@@ -176,7 +180,7 @@ class Intake:
             kept, times.tolist(), late.tolist(), found.tolist(), strict=True
         ):
             if too_late:
-                why = f"event time {time_ms} is so far behind that its like may be forgotten"
+                why = f"{_behind(time_ms, mark)}, so far that its like may be forgotten"
                 rejected = Rejected("late", why, outcome="late", model_id=state.id)
                 self.reject("reviews", records[k], rejected)
                 continue
@@ -208,7 +212,8 @@ class Intake:
         if not (future.any() or small.any()):
             return range(len(rows)), times
         for i in np.flatnonzero(future):
-            why = f"event time is {int(times[i] - appended[i])} ms ahead, limit {FUTURE_MS}"
+            ahead = duration_words(int(times[i] - appended[i]))
+            why = f"event time is {ahead} ahead of Kafka's clock, limit {duration_words(FUTURE_MS)}"
             rejected = Rejected("future_timestamp", why, "quarantined", state.id)
             self.reject(topic, records[i], rejected)
         bad = future.copy()
@@ -223,8 +228,14 @@ class Intake:
         return np.flatnonzero(~bad).tolist(), times[~bad]
 
 
+def _behind(time_ms: int, mark_ms: int) -> str:
+    behind = duration_words(mark_ms - time_ms)
+    return f"event time {rfc3339(time_ms)} is {behind} behind the watermark"
+
+
 def orphaned(state: ModelState, key: str) -> Rejected:
     """Why a label is given up."""
     # Whether the prediction was never made or is long forgotten cannot be told, so neither is said.
-    why = f"no prediction {key} within {state.max_delay_ms} ms before it was known"
+    within = duration_words(state.max_delay_ms)
+    why = f"no prediction {key} within {within} before it was known"
     return Rejected("orphan_label", why, model_id=state.id)

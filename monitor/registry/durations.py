@@ -1,10 +1,12 @@
-"""Durations as people write them: `30s`, `5m`, `1h`, `7d`, and nothing else."""
+"""Durations as people write them, `30s`, `5m`, `1h`, `7d`, and as they are told: `3 h 12 min`."""
 
 import re
+from itertools import pairwise
 
 from monitor.registry.specs import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 
 DURATION_PATTERN = r"^(0|[1-9][0-9]{0,8})[smhd]$"
+_WORDS = (("d", DAY_MS), ("h", HOUR_MS), ("min", MINUTE_MS), ("s", SECOND_MS), ("ms", 1))
 _UNITS = {"s": SECOND_MS, "m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS}
 
 
@@ -29,3 +31,16 @@ def duration_text(ms: int) -> str:
         if ms % _UNITS[unit] == 0 and ms:
             return f"{ms // _UNITS[unit]}{unit}"
     return f"{ms / 1000:g}s"
+
+
+def duration_words(ms: int) -> str:
+    """Tell a duration in its two greatest units, rounded down.
+
+    >>> duration_words(11_523_456), duration_words(7_200_000), duration_words(1_500)
+    ('3 h 12 min', '2 h', '1 s 500 ms')
+    """
+    for (name, unit), (smaller, part) in pairwise(_WORDS):
+        if ms >= unit:
+            rest = ms % unit // part
+            return f"{ms // unit} {name}" + (f" {rest} {smaller}" if rest else "")
+    return f"{ms} ms"

@@ -16,6 +16,10 @@ from hypothesis import strategies as st
 from monitor.client.encoding import encode, end_of_stream, plain
 from monitor.errors import InvalidEvent
 from monitor.events.types import Label, Prediction, Review
+from monitor.observe.decode import Decoder
+from monitor.observe.model import Monitored
+from monitor.observe.rejection import Rejected
+from tests.observe.stream import Rec, spec
 
 NOW = 1_700_000_000_000
 BASE: dict[str, Any] = {
@@ -32,6 +36,8 @@ REVIEW = {
     "reviewer_id": "anna",
     "final_decision": "repaid",
 }
+LABEL = {"prediction_id": "p-1", "model_id": "credit", "label": 0}
+STREAM = Decoder([Monitored(spec("credit"), None)])
 
 
 def sent(**changed: Any) -> Any:
@@ -204,6 +210,9 @@ def test_every_time_is_sent_in_milliseconds(given_time: Any, ms: int) -> None:
         ({"features": None}, "features is missing"),
         ({"prediction": None}, "prediction is missing"),
         ({"prediction": [1]}, "prediction is a list"),
+        ({"prediction": "x" * 129}, "prediction is a class of 129 characters; at most 128 are"),
+        ({"prediction": 2**63}, "prediction is an integer of more than 64 bits; send a float"),
+        ({"prediction": np.uint64(2**63)}, "prediction is an integer of more than 64 bits"),
         ({"prediction_id": "a b"}, "prediction_id is 'a b'; use 1 to 128 letters"),
         ({"prediction_id": "a\n"}, r"prediction_id is 'a\n'; use 1 to 128 letters"),
         ({"prediction_id": b"a"}, "prediction_id is a bytes"),
@@ -226,6 +235,28 @@ def test_what_the_stream_would_refuse_is_refused_here(change: dict[str, Any], to
     assert text.startswith("prediction ")
     assert "\n" not in text
     assert len(text) < 600
+
+
+@given(
+    st.sampled_from(
+        [("prediction", "prediction"), ("label", "label"), ("review", "final_decision")]
+    ),
+    st.one_of(
+        st.text('ab"é', min_size=120, max_size=140),
+        st.integers(-(2**65), 2**65),
+        st.sampled_from([-(2**63), 2**63 - 1, 2**63, "x" * 128, "x" * 129]),
+    ),
+)
+def test_client_and_stream_agree_on_classes(place: tuple[Any, str], value: Any) -> None:
+    kind, field = place
+    event = {"prediction": BASE, "label": LABEL, "review": REVIEW}[kind] | {field: value}
+    record = Rec(0, NOW, json.dumps(event | {"timestamp": NOW}).encode())
+    (row,) = getattr(STREAM, f"{kind}s")([record])
+    if isinstance(row, Rejected):
+        with pytest.raises(InvalidEvent, match=field):
+            encode(kind, event, NOW)
+    else:
+        assert json.loads(encode(kind, event, NOW).value)[field] == value
 
 
 def test_a_refusal_names_the_event() -> None:

@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.registry.durations import duration_ms, duration_text
+from monitor.registry.durations import duration_ms, duration_text, duration_words
+from monitor.registry.specs import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 
 
 @given(st.integers(0, 10**6), st.sampled_from("smhd"))
@@ -23,3 +24,13 @@ def test_written_and_read_again_it_is_the_same(seconds: int) -> None:
 def test_nothing_else_is_a_duration(text: str) -> None:
     with pytest.raises(ValueError, match="write it as 30s, 5m, 1h or 7d"):
         duration_ms(text)
+
+
+@given(st.integers(0, 10**15))
+def test_words_tell_a_duration_in_two_units(ms: int) -> None:
+    """Read back, they are short of it by a 24th at most: the units that are left out are smaller."""
+    units = {"d": DAY_MS, "h": HOUR_MS, "min": MINUTE_MS, "s": SECOND_MS, "ms": 1}
+    words = duration_words(ms).split()
+    told = sum(int(n) * units[unit] for n, unit in zip(words[::2], words[1::2], strict=True))
+    assert len(words) in (2, 4)
+    assert 0 <= ms - told <= ms // 24
