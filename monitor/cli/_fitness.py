@@ -26,6 +26,13 @@ def unfit(spec: ModelSpec, baseline: Baseline) -> Iterator[str]:
                 f'feature "{name}" is declared {kind}, and {features[name]} in the baseline '
                 f"{baseline.id}; mend one of the two"
             )
+    for name in spec.personal:
+        # A misspelt one would be shown under its right name.
+        if name not in features and name not in spec.features:
+            yield (
+                f'"{name}" in personal is none of the features of the baseline {baseline.id}; '
+                f"{nearest(name, features)}"
+            )
     if spec.data_drift and features:
         patterns = spec.data_drift.include + spec.data_drift.exclude
         strange = [p for p in patterns if not any(fnmatchcase(name, p) for name in features)]

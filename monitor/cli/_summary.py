@@ -61,6 +61,8 @@ def _model(
         f"panes of {duration_text(spec.pane_ms)}, "
         f"events up to {duration_text(spec.disorder_ms)} out of order",
     )
+    if spec.personal:
+        yield "personal", f"{', '.join(spec.personal)}: in no dead letter"
     yield "config hash", spec.config_hash
 
 

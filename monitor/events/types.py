@@ -214,8 +214,12 @@ class ActionData(Struct, frozen=True, kw_only=True):
     window: Span
 
 
-class DeadLetterData(Struct, frozen=True, kw_only=True):
-    """The `data` of a dead letter: why and where; `head` is base64 of the event's first KiB."""
+class DeadLetterData(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The `data` of a dead letter: why and where; `head` is base64 of the event's first KiB.
+
+    A `redacted` one shows only what is known to be not personal, and nothing of what is no sound
+    JSON; size and SHA-256 are always those of the whole event.
+    """
 
     reason: str
     detail: str
@@ -227,3 +231,4 @@ class DeadLetterData(Struct, frozen=True, kw_only=True):
     head: str
     model_id: str | None
     append_time: str
+    redacted: bool = False

@@ -16,6 +16,7 @@ import msgspec
 from monitor.events.limits import ID_PATTERN, MAX_EVENT_BYTES, MAX_FEATURES, SCHEMA_MAJOR
 from monitor.events.types import EndOfStream, Outcome
 from monitor.observe.model import Monitored
+from monitor.observe.reasons import Reason
 from monitor.observe.rejection import Rejected
 from monitor.panes.flush import Record
 from monitor.stats.grid import CategoricalGrid
@@ -286,7 +287,9 @@ class Decoder:
         if model_id is None:
             raise Rejected("schema_missing", "$.model_id: required field is missing")
         if not isinstance(model_id, str):
-            raise Rejected("schema_type", f"$.model_id: expected a string, got {model_id!r:.80}")
+            # Not what it is: that may be anything, and the detail of a letter is not redacted.
+            got = type(model_id).__name__
+            raise Rejected("schema_type", f"$.model_id: expected a string, got {got}")
         if model_id not in self.features:
             raise Rejected("unknown_model", f"model {model_id!r:.140} is not registered")
         return model_id
@@ -323,6 +326,7 @@ def _explain(error: Exception, model_id: str | None) -> Rejected:
     match = _PATH.match(str(error))
     what, path = (match["what"], match["path"] or "$") if match else (str(error), "$")
     unbounded = "out of range" in what or "Expected `int` <=" in what or "Expected `int` >=" in what
+    reason: Reason
     if "missing required field" in what:
         reason = "schema_missing"
     elif path == "$.schema_version":

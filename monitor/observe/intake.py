@@ -14,6 +14,7 @@ from monitor.observe.accounting import Accounting
 from monitor.observe.fold import PaneKey
 from monitor.observe.memory import Seen
 from monitor.observe.outcomes import Label, class_name, in_reach, repeated
+from monitor.observe.redaction import Redaction
 from monitor.observe.rejection import Rejected, Trace, trace
 from monitor.observe.state import ModelState
 from monitor.observe.watermark import Watermarks
@@ -42,10 +43,13 @@ def event_ms(timestamp: int | datetime) -> int:
 class Intake:
     """Judges rows one model at a time: future, late, duplicate, conflicting, or counted."""
 
-    def __init__(self, marks: Watermarks, accounting: Accounting, reject: Reject) -> None:
+    def __init__(
+        self, marks: Watermarks, accounting: Accounting, reject: Reject, redaction: Redaction
+    ) -> None:
         self.marks = marks
         self.accounting = accounting
         self.reject = reject
+        self.redaction = redaction
 
     def predictions(
         self, state: ModelState, rows: list[Any], records: list[Record], mistyped: dict[int, Any]
@@ -166,7 +170,7 @@ class Intake:
                 self.accounting.add("labels", "counted")
                 touched.add(state.relabel(seen, chain))
             else:
-                memory.label(key, label, trace(record))
+                memory.label(key, label, trace(record, self.redaction))
                 self.accounting.add("labels", "waiting")
         return touched
 
@@ -220,10 +224,10 @@ class Intake:
         for i in np.flatnonzero(small):
             if times[i] < 0 or isinstance(rows[i].timestamp, int):
                 why = f"{rows[i].timestamp} looks like seconds; send milliseconds or RFC 3339"
-                reason, outcome = ("schema_range", "dead")
+                rejected = Rejected("schema_range", why, model_id=state.id)
                 if times[i] < 0:
-                    reason, outcome, why = ("future_timestamp", "quarantined", "before 1970")
-                self.reject(topic, records[i], Rejected(reason, why, outcome, state.id))
+                    rejected = Rejected("future_timestamp", "before 1970", "quarantined", state.id)
+                self.reject(topic, records[i], rejected)
                 bad[i] = True
         return np.flatnonzero(~bad).tolist(), times[~bad]
 

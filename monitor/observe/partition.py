@@ -14,6 +14,7 @@ from monitor.observe.fold import PaneKey
 from monitor.observe.intake import Intake, orphaned
 from monitor.observe.memory import Memory
 from monitor.observe.model import Monitored
+from monitor.observe.redaction import Redaction
 from monitor.observe.rejection import Rejected, Trace, dead_letter, trace
 from monitor.observe.state import ModelState
 from monitor.observe.store import DictStore, Store
@@ -63,7 +64,8 @@ class ObservePartition:
             {m.spec.id: m.spec.disorder_ms for m in models},
             frozenset(m.spec.id for m in models if m.spec.clock == "events"),
         )
-        self.intake = Intake(self.marks, self.accounting, self._reject)
+        self.redaction = Redaction(models)
+        self.intake = Intake(self.marks, self.accounting, self._reject, self.redaction)
         self._rejected: list[Output] = []
         self._changed: dict[str, set[PaneKey]] = {m: set() for m in self.states}
         self._relabelled: dict[str, set[PaneKey]] = {m: set() for m in self.states}
@@ -137,7 +139,7 @@ class ObservePartition:
 
     def _reject(self, topic: str, record: Record | Trace, rejected: Rejected) -> None:
         self.accounting.reject(topic, rejected.outcome, rejected.reason)
-        left = record if isinstance(record, Trace) else trace(record)
+        left = trace(record, self.redaction)
         letter = dead_letter(rejected, left, topic, self.source)
         place = (topic, str(self.source), str(left.offset))
         event = cloud_event(

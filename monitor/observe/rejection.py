@@ -5,8 +5,9 @@ import hashlib
 from typing import NamedTuple
 
 from monitor.events.cloudevents import rfc3339
-from monitor.events.limits import HEAD_BYTES
 from monitor.events.types import DeadLetterData
+from monitor.observe.reasons import Reason
+from monitor.observe.redaction import Redaction
 from monitor.panes.flush import Record
 
 
@@ -14,7 +15,7 @@ class Rejected(Exception):
     """One event that is not counted: `outcome` is dead, late or quarantined."""
 
     def __init__(
-        self, reason: str, detail: str, outcome: str = "dead", model_id: str | None = None
+        self, reason: Reason, detail: str, outcome: str = "dead", model_id: str | None = None
     ):
         super().__init__(reason, detail)
         self.reason = reason
@@ -24,20 +25,30 @@ class Rejected(Exception):
 
 
 class Trace(NamedTuple):
-    """What a dead letter tells of a record: all that is kept of one that waits in memory."""
+    """What a dead letter tells of a record: all that is kept of one that waits in memory.
+
+    `head` is what may be shown of its first KiB, and `redacted` says whether that is less.
+    """
 
     offset: int
     append_ms: int
     size: int
     sha256: bytes
     head: bytes
+    redacted: bool = False
 
 
-def trace(record: Record) -> Trace:
-    """Place, size, SHA-256 and the first KiB of a record."""
+def trace(record: Record | Trace, redaction: Redaction) -> Trace:
+    """Place, size, SHA-256 and what may be shown of the first KiB of a record.
+
+    What was traced before is looked at again: more may have been declared personal since.
+    """
+    if isinstance(record, Trace):
+        shown, redacted = redaction.head(record.head)
+        return record._replace(head=shown, redacted=redacted or record.redacted)
     value = record.value or b""
     digest = hashlib.sha256(value).digest()
-    return Trace(record.offset, record.timestamp, len(value), digest, value[:HEAD_BYTES])
+    return Trace(record.offset, record.timestamp, len(value), digest, *redaction.head(value))
 
 
 def dead_letter(rejected: Rejected, left: Trace, topic: str, partition: int) -> DeadLetterData:
@@ -53,4 +64,5 @@ def dead_letter(rejected: Rejected, left: Trace, topic: str, partition: int) -> 
         head=base64.b64encode(left.head).decode(),
         model_id=rejected.model_id,
         append_time=rfc3339(left.append_ms),
+        redacted=left.redacted,
     )

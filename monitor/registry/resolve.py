@@ -47,6 +47,7 @@ def resolve_model(model: shape.Model, where: str, problems: Problems) -> ModelSp
         deduplicate=model.deduplicate,
         expected_rate=model.expected_rate,
         features=dict(model.features),
+        personal=tuple(sorted(set(model.personal))),
         positive=None if model.positive is None else class_name(model.positive),
         baseline=BaselineSpec(path=model.baseline.path) if model.baseline else None,
         data_drift=_data_drift(signals.data_drift, f"{prefix}.data_drift", problems),
@@ -128,6 +129,13 @@ class _Model:
                 self.at(
                     "features",
                     f'names "{name[:40]}…", {len(name)} characters; at most {MAX_FEATURE_NAME}',
+                )
+        for name in self.model.personal:
+            if name not in self.model.features:
+                self.at(
+                    "personal",
+                    f'names "{name:.40}", which is none of the declared features; '
+                    f"{nearest(name, self.model.features)}",
                 )
         drift = self.model.signals.data_drift
         selected = drift.features if drift else shape.SelectedFeatures()

@@ -213,6 +213,10 @@ class Model(Shape, frozen=True, kw_only=True):
     deduplicate: bool = True
     expected_rate: Annotated[float, Meta(gt=0)] | None = None
     features: Annotated[dict[Text, FeatureKind], Meta(max_length=MAX_FEATURES)] = {}
+    personal: Annotated[
+        tuple[Text, ...],
+        Meta(description="features whose values no dead letter may show"),
+    ] = ()
     positive: str | int | float | bool | None = None
     baseline: BaselineFile | None = None
     signals: Signals

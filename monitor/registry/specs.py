@@ -124,6 +124,7 @@ class ModelSpec(Struct, frozen=True, kw_only=True):
     deduplicate: bool = True
     expected_rate: float | None = None
     features: dict[str, FeatureKind] = {}
+    personal: tuple[str, ...] = ()
     positive: str | None = None
     baseline: BaselineSpec | None = None
     data_drift: DataDriftSpec | None = None

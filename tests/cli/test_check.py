@@ -174,6 +174,7 @@ def test_a_baseline_that_is_none_of_the_model_is_refused(
         (("positive: default", "positive: yes"), baseline(), 'positive "yes" is no class of'),
         (("max_delay: 7d", "max_delay: 30d"), baseline(), "labels.max_delay is 30d, and 7d in"),
         (("", ""), baseline(labels=False), "the baseline train has no labels"),
+        (("labels:", "personal: [incom]\n    labels:"), baseline(), '"incom" in personal is none'),
         (
             ("labels:", "features: {income: categorical, channel: categorical}\n    labels:"),
             baseline(),

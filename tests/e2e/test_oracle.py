@@ -172,7 +172,7 @@ MUTATIONS: dict[str, tuple[str, Any]] = {
     "every revision acts": ("monitor.response.partition._RANK", {"medium": 3, "high": 2}),
     "a dead letter tells of its neighbour": (
         "monitor.observe.partition.trace",
-        lambda record: trace(record)._replace(sha256=b"neighbour"),
+        lambda *given: trace(*given)._replace(sha256=b"neighbour"),
     ),
 }
 

@@ -294,6 +294,12 @@ def of_kafka(extra: str) -> str:
             3,
             'include "incom" is none of the declared features; did you mean "income"?',
         ),
+        (
+            of_model("features: {income: numeric}\npersonal: [incom]"),
+            3,
+            'personal names "incom", which is none of the declared features; did you mean',
+        ),
+        (of_model("personal: income"), 2, "personal is"),
         (of_model("baseline: "), 2, 'baseline lacks "path"; add it'),
         (of_model("baseline: {path: ''}"), 2, 'baseline.path is ""; it must not be empty'),
         (of_model("baseline: {type: trailing, size: 7d}"), 2, '"size" in baseline belongs to a'),

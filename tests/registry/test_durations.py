@@ -28,7 +28,7 @@ def test_nothing_else_is_a_duration(text: str) -> None:
 
 @given(st.integers(0, 10**15))
 def test_words_tell_a_duration_in_two_units(ms: int) -> None:
-    """Read back, they are short of it by a 24th at most: the units that are left out are smaller."""
+    """Read back, they are short of it by a 24th at most, as units left out are small."""
     units = {"d": DAY_MS, "h": HOUR_MS, "min": MINUTE_MS, "s": SECOND_MS, "ms": 1}
     words = duration_words(ms).split()
     told = sum(int(n) * units[unit] for n, unit in zip(words[::2], words[1::2], strict=True))

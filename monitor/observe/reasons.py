@@ -1,0 +1,77 @@
+"""The bounded vocabulary of dead letters: every reason, and what to do about it.
+
+mypy holds each `Rejected` to it; metrics and tables may use a reason as a label.
+"""
+
+from collections.abc import Mapping
+from typing import Literal
+
+Reason = Literal[
+    "future_timestamp",
+    "id_conflict",
+    "labels_undeclared",
+    "late",
+    "limit_class",
+    "limit_features",
+    "limit_id",
+    "limit_labels",
+    "limit_size",
+    "malformed",
+    "orphan_label",
+    "schema_missing",
+    "schema_range",
+    "schema_type",
+    "schema_version",
+    "unknown_model",
+]
+
+REMEDIES: Mapping[Reason, str] = {
+    "future_timestamp": (
+        "Set the producer's clock, or send the time at which the event happened; the same record "
+        "can be replayed once its time has come."
+    ),
+    "id_conflict": (
+        "Give every prediction and review an id of its own, and send retries byte for byte: the "
+        "first event of the id was counted, and this one says something else."
+    ),
+    "labels_undeclared": (
+        "Add `labels:` to the model's configuration, restart the workers, and replay; or stop "
+        "sending labels for this model."
+    ),
+    "late": (
+        "Send sooner, or raise `allowed_lateness` of the signals' windows or the model's "
+        "`disorder`; the windows of this event are judged, so to replay it changes nothing."
+    ),
+    "limit_class": "Send the class by a name of at most 128 characters; free text is no class.",
+    "limit_features": (
+        "Send at most 500 features: leave out those that are not monitored, or monitor the model "
+        "in parts."
+    ),
+    "limit_id": (
+        "Make ids and versions of 1 to 128 letters, digits or any of . _ : / @ -, such as a UUID."
+    ),
+    "limit_labels": (
+        "Find what relabels this prediction again and again; beyond 100 labels none is taken."
+    ),
+    "limit_size": (
+        "Send at most 256 KiB: leave out the fields and features that are not monitored."
+    ),
+    "malformed": (
+        "Send one JSON object as UTF-8, at most 16 deep, without NaN, infinities or integers "
+        "beyond 64 bits; `monitor.client` refuses those before they are sent."
+    ),
+    "orphan_label": (
+        "Check that prediction and label carry the same id and key, and that the label comes "
+        "within `labels.max_delay`; once the prediction is there, the label can be replayed."
+    ),
+    "schema_missing": "Send the field that is named; `schemas/` has all that are required.",
+    "schema_range": "Send times as RFC 3339 with an offset, or in milliseconds since 1970.",
+    "schema_type": "Send the field that is named in the type that `schemas/` gives it.",
+    "schema_version": (
+        "Upgrade the workers to one that knows this major version, then replay; or send version 1."
+    ),
+    "unknown_model": (
+        "Add the model to the configuration, restart the workers, and replay; or mend the "
+        "producer's `model_id`."
+    ),
+}
