@@ -23,6 +23,7 @@ from monitor.events.types import (
     FindingData,
     Label,
     Prediction,
+    ReplayData,
     Review,
     WindowData,
 )
@@ -39,12 +40,14 @@ TYPES: dict[str, Any] = {
     "window-event": CloudEvent[WindowData],
     "action": CloudEvent[ActionData],
     "dead-letter": CloudEvent[DeadLetterData],
+    "replay": CloudEvent[ReplayData],
 }
 DATA = {
     "drift-event": FindingData,
     "window-event": WindowData,
     "action": ActionData,
     "dead-letter": DeadLetterData,
+    "replay": ReplayData,
 }
 
 

@@ -1,8 +1,8 @@
 """The command `watchkeeper`: finds the commands beside this module, ends every error in one line.
 
-Each module of this package whose name has no leading underscore is a command of that name, and
-holds a click command in its attribute `command`. A module is imported only when its command runs,
-so that `watchkeeper compare` never waits for Faust.
+Each module of this package whose name has no leading underscore is a command of that name, with
+hyphens, and holds a click command in its attribute `command`. A module is imported only when its
+command runs, so that `watchkeeper compare` never waits for Faust.
 """
 
 import ast
@@ -30,12 +30,13 @@ class _Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         modules = (module.name for module in pkgutil.iter_modules(monitor.cli.__path__))
-        return sorted(name for name in modules if not name.startswith("_") and name != "main")
+        names = (name for name in modules if not name.startswith("_") and name != "main")
+        return sorted(name.replace("_", "-") for name in names)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.list_commands(ctx):
             return None
-        command = importlib.import_module(f"monitor.cli.{cmd_name}").command
+        command = importlib.import_module(_module(cmd_name)).command
         assert isinstance(command, click.Command)
         return command
 
@@ -52,8 +53,12 @@ class _Commands(click.Group):
             formatter.write_dl([(name, _first_line(name)) for name in self.list_commands(ctx)])
 
 
+def _module(name: str) -> str:
+    return f"monitor.cli.{name.replace('-', '_')}"
+
+
 def _first_line(name: str) -> str:
-    spec = find_spec(f"monitor.cli.{name}")
+    spec = find_spec(_module(name))
     if spec is None or spec.origin is None:
         return ""
     with open(spec.origin, encoding="utf-8") as source:  # noqa: PTH123 - an origin is a str

@@ -11,7 +11,14 @@ import msgspec
 
 from monitor.errors import InvalidEvent
 from monitor.events.timestamps import rfc3339, to_ms
-from monitor.events.types import Action, ActionData, DeadLetterData, FindingData, WindowData
+from monitor.events.types import (
+    Action,
+    ActionData,
+    DeadLetterData,
+    FindingData,
+    ReplayData,
+    WindowData,
+)
 
 __all__ = [
     "ACTION",
@@ -19,6 +26,7 @@ __all__ = [
     "DEAD_LETTER",
     "DRIFT_DETECTED",
     "HEADERS",
+    "REPLAYED",
     "WINDOW_JUDGED",
     "CloudEvent",
     "cloud_event",
@@ -38,6 +46,8 @@ WINDOW_JUDGED = "dev.watchkeeper.window.judged.v1"
 #: By action, as in `ACTION.format(action="rollback")`.
 ACTION = "dev.watchkeeper.{action}.v1"
 DEAD_LETTER = "dev.watchkeeper.deadletter.v1"
+#: Stands among the dead letters: the record of one was published again.
+REPLAYED = "dev.watchkeeper.deadletter.replayed.v1"
 
 T = TypeVar("T")
 
@@ -62,6 +72,7 @@ _CARRIED: dict[object, tuple[str, ...]] = {
     WindowData: (WINDOW_JUDGED,),
     ActionData: tuple(ACTION.format(action=action) for action in get_args(Action)),
     DeadLetterData: (DEAD_LETTER,),
+    ReplayData: (REPLAYED,),
 }
 
 

@@ -15,6 +15,7 @@ from monitor.events.cloudevents import (
     ACTION,
     DEAD_LETTER,
     DRIFT_DETECTED,
+    REPLAYED,
     WINDOW_JUDGED,
     CloudEvent,
 )
@@ -26,6 +27,7 @@ from monitor.events.types import (
     FindingData,
     Label,
     Prediction,
+    ReplayData,
     Review,
     WindowData,
 )
@@ -45,6 +47,7 @@ _ENVELOPED: Mapping[str, tuple[Any, Iterable[str]]] = {
     "window-event": (CloudEvent[WindowData], (WINDOW_JUDGED,)),
     "action": (CloudEvent[ActionData], [ACTION.format(action=a) for a in get_args(Action)]),
     "dead-letter": (CloudEvent[DeadLetterData], (DEAD_LETTER,)),
+    "replay": (CloudEvent[ReplayData], (REPLAYED,)),
 }
 
 

@@ -232,3 +232,13 @@ class DeadLetterData(Struct, frozen=True, kw_only=True, omit_defaults=True):
     model_id: str | None
     append_time: str
     redacted: bool = False
+
+
+class ReplayData(Struct, frozen=True, kw_only=True):
+    """The `data` of a replay: the dead letter whose record was published again, and its place."""
+
+    letter_id: str
+    topic: str
+    partition: int
+    offset: int
+    sha256: str

@@ -25,7 +25,7 @@ Reason = Literal[
     "unknown_model",
 ]
 
-REMEDIES: Mapping[Reason, str] = {
+REMEDIES: Mapping[str, str] = {
     "future_timestamp": (
         "Set the producer's clock, or send the time at which the event happened; the same record "
         "can be replayed once its time has come."

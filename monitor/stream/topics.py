@@ -188,7 +188,7 @@ async def missing_topics(kafka: KafkaSpec, namespace: str) -> tuple[str, ...]:
 
 @contextlib.asynccontextmanager
 async def _admin(kafka: KafkaSpec) -> AsyncIterator[Any]:
-    with _overheard() as said:
+    with overheard() as said:
         client = AIOKafkaAdminClient(**client_settings(kafka), request_timeout_ms=30_000)
         try:
             await asyncio.wait_for(client.start(), _ANSWER_S)
@@ -212,7 +212,7 @@ def _unreachable(kafka: KafkaSpec, error: Exception, said: Sequence[str]) -> str
 
 
 @contextlib.contextmanager
-def _overheard() -> Iterator[list[str]]:
+def overheard() -> Iterator[list[str]]:
     """Keep what aiokafka would log, so that one line of ours can carry the reason."""
     said: list[str] = []
 

@@ -7,13 +7,13 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import pytest
 
 from monitor.observe.accounting import unbalanced
 from monitor.observe.partition import ObservePartition
-from monitor.observe.reasons import REMEDIES
+from monitor.observe.reasons import REMEDIES, Reason
 from tests.observe.stream import HOUR, MINUTE, T0, label, log, monitored, prediction
 
 APPEND_MS = T0 + 1000 * HOUR
@@ -198,9 +198,9 @@ def test_bad_input_gets_its_outcome_its_reason_and_its_letter(row: Row) -> None:
     assert "redacted" not in letter
 
 
-def test_every_reason_has_a_row() -> None:
+def test_every_reason_has_a_row_and_a_remedy() -> None:
     told = {row.became[1] for row in ROWS} - {""}
-    assert told == set(REMEDIES)
+    assert told == set(get_args(Reason)) == set(REMEDIES)
 
 
 @pytest.mark.parametrize(

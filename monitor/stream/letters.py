@@ -1,0 +1,227 @@
+"""Dead letters as they lie in Kafka: read from the oldest that is left to the end of now."""
+
+import asyncio
+import contextlib
+import heapq
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from monitor.connection import client_settings, topic_name
+from monitor.errors import BrokerError, InvalidEvent, TopicMissing
+from monitor.events.cloudevents import parse
+from monitor.events.timestamps import to_ms
+from monitor.events.types import DeadLetterData, ReplayData
+from monitor.registry.specs import Config, KafkaSpec
+from monitor.stream.topics import missing_topics, overheard, topic
+
+DEAD_LETTERS, LATE = "dead-letters", "late"
+#: A broker that is silent for so long while there is more to read is lost.
+STALLED_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A dead letter: its id, and the topic and partition that it lies in."""
+
+    id: str
+    box: str
+    partition: int
+    data: DeadLetterData
+
+    @property
+    def time_ms(self) -> int:
+        """When the event itself was appended, ms."""
+        return to_ms(self.data.append_time)
+
+    @property
+    def model(self) -> str:
+        """The model's id, `-` where the event names none that is registered."""
+        return self.data.model_id or "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which letters are meant; what is left empty says nothing. An id may be cut short."""
+
+    ids: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+    model: str | None = None
+    since_ms: int = 0
+
+    def __contains__(self, letter: Letter) -> bool:
+        return (
+            (not self.ids or letter.id.startswith(self.ids))
+            and (not self.reasons or letter.data.reason in self.reasons)
+            and (self.model is None or letter.model == self.model)
+            and letter.time_ms >= self.since_ms
+        )
+
+
+@dataclass(slots=True)
+class Boxes:
+    """What was seen of the topics as a whole: replays by letter, what is gone, what is not ours."""
+
+    replays: Counter[str] = field(default_factory=Counter)
+    #: Topics of which retention has taken the beginning.
+    shortened: tuple[str, ...] = ()
+    strange: int = 0
+
+
+@dataclass(slots=True)
+class Count:
+    """Letters of one kind: how many, and the first and last time that one came, ms."""
+
+    letters: int
+    first_ms: int
+    last_ms: int
+
+
+class Tally:
+    """Counts letters by reason, model and input topic, and keeps the latest few."""
+
+    def __init__(self, keep: int) -> None:
+        self.keep = keep
+        self.counts: dict[tuple[str, str, str], Count] = {}
+        self._latest: list[tuple[int, str, Letter]] = []
+
+    def take(self, letter: Letter) -> None:
+        """Count one more."""
+        time_ms = letter.time_ms
+        kind = (letter.data.reason, letter.model, letter.data.topic)
+        count = self.counts.setdefault(kind, Count(0, time_ms, time_ms))
+        count.letters += 1
+        count.first_ms = min(count.first_ms, time_ms)
+        count.last_ms = max(count.last_ms, time_ms)
+        heapq.heappush(self._latest, (time_ms, letter.id, letter))
+        if len(self._latest) > self.keep:
+            heapq.heappop(self._latest)
+
+    @property
+    def latest(self) -> list[Letter]:
+        """The latest ones, the oldest of them first."""
+        return [letter for _, _, letter in sorted(self._latest, key=lambda entry: entry[:2])]
+
+    @property
+    def total(self) -> int:
+        """All that were counted."""
+        return sum(count.letters for count in self.counts.values())
+
+
+async def read_letters(
+    config: Config,
+    boxes: Iterable[str],
+    selection: Selection,
+    take: Callable[[Letter], None],
+) -> Boxes:
+    """Hand every selected letter of the boxes to `take`, as of now, in no order across partitions.
+
+    Raises BrokerUnreachable, TopicMissing, TopicMismatch, or BrokerError where Kafka fails.
+    """
+    await require(config, boxes)
+    seen = Boxes()
+    with refusals(config.kafka):
+        for box in boxes:
+            async with consumer(config.kafka) as reading:
+                shortened = await _read(reading, config, box, selection, take, seen)
+            seen.shortened += (box,) if shortened else ()
+    return seen
+
+
+async def require(config: Config, topics: Iterable[str]) -> None:
+    """Raise BrokerUnreachable, or TopicMissing for one that isn't there."""
+    missing = await missing_topics(config.kafka, config.namespace)
+    for name in topics:
+        full = topic_name(config.namespace, name)
+        if full in missing:
+            raise TopicMissing(
+                f"topic {full} is missing at {config.kafka.bootstrap}; make it with "
+                f"`watchkeeper topics create {config.path}`, or mend `namespace`"
+            )
+
+
+@contextlib.contextmanager
+def refusals(kafka: KafkaSpec) -> Iterator[None]:
+    """What Kafka raises, as one line of ours, without those that aiokafka logs."""
+    try:
+        with overheard():
+            yield
+    except (KafkaError, OSError, TimeoutError) as error:
+        raise BrokerError(
+            f"Kafka at {kafka.bootstrap} failed: {error!r}; look at the broker, then run it again"
+        ) from error
+
+
+@contextlib.asynccontextmanager
+async def consumer(kafka: KafkaSpec, **settings: Any) -> AsyncIterator[Any]:
+    """A consumer without a group that reads what is committed."""
+    reading = AIOKafkaConsumer(
+        isolation_level="read_committed",
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+        **client_settings(kafka),
+        **settings,
+    )
+    await reading.start()
+    try:
+        yield reading
+    finally:
+        await reading.stop()
+
+
+async def _read(
+    reading: Any,
+    config: Config,
+    box: str,
+    selection: Selection,
+    take: Callable[[Letter], None],
+    seen: Boxes,
+) -> bool:
+    """Read one topic to its end; return whether retention has taken its beginning."""
+    full = topic_name(config.namespace, box)
+    places = [TopicPartition(full, n) for n in range(topic(box).partition_count(config.kafka))]
+    reading.assign(places)
+    starts = await reading.beginning_offsets(places)
+    ends = await reading.end_offsets(places)
+    if selection.since_ms:
+        # A letter is appended after its event: those of before hold none that is asked for.
+        found = await reading.offsets_for_times(dict.fromkeys(places, selection.since_ms))
+        for place in places:
+            at = found.get(place)
+            reading.seek(place, at.offset if at else ends[place])
+    async for records in _batches(reading, ends):
+        for record in records:
+            if (letter := _letter(record, box, seen)) is not None and letter in selection:
+                take(letter)
+    return any(starts.values())
+
+
+async def _batches(reading: Any, ends: dict[TopicPartition, int]) -> AsyncIterator[Sequence[Any]]:
+    """Records of all partitions from where the consumer stands up to given ends."""
+    waiting = {place for place in ends if await reading.position(place) < ends[place]}
+    clock = asyncio.get_running_loop().time
+    heard = clock()
+    while waiting:
+        for place, records in (await reading.getmany(timeout_ms=200)).items():
+            heard = clock()
+            yield [record for record in records if record.offset < ends[place]]
+        waiting = {place for place in waiting if await reading.position(place) < ends[place]}
+        if waiting and clock() - heard > STALLED_S:
+            raise TimeoutError(f"nothing more of {min(waiting)} for {STALLED_S:.0f} s")
+
+
+def _letter(record: Any, box: str, seen: Boxes) -> Letter | None:
+    value = record.value or b""
+    try:
+        event = parse(value, DeadLetterData)
+    except InvalidEvent:
+        try:
+            seen.replays[parse(value, ReplayData).data.letter_id] += 1
+        except InvalidEvent:
+            seen.strange += 1
+        return None
+    return Letter(event.id, box, record.partition, event.data)
