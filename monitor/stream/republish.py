@@ -8,14 +8,14 @@ after a crash, and not by two people at once, since starting a replay fences the
 import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Literal
 
 import msgspec
 from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.errors import ProducerFenced
+from aiokafka.errors import KafkaError, ProducerFenced
 
 from monitor.connection import client_settings, topic_name
 from monitor.errors import BrokerError, Fenced
@@ -54,7 +54,7 @@ class Replayed:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a replay did, the oldest letter first; `left` were selected beyond the limit."""
+    """What a replay did, the oldest letter first; `left` were not looked at, by the limit."""
 
     done: tuple[Replayed, ...]
     left: int
@@ -77,6 +77,7 @@ async def replay(
     await require(config, INPUTS)
     if not publish:
         return await _Replay(config, None, again, now_ms).run(boxes, selection, limit)
+    asyncio.get_running_loop().set_exception_handler(_once)
     with refusals(config.kafka):
         producer = AIOKafkaProducer(
             transactional_id=f"{config.namespace}-dead-letters-replay",
@@ -120,18 +121,22 @@ class _Replay:
                 done.append(Replayed(letter, "before", "its record was published again already"))
             else:
                 fresh.append(letter)
-        if fresh:
-            done += await self._batches(fresh[:limit])
-        return Report(tuple(sorted(done, key=lambda r: _age(r.letter))), max(0, len(fresh) - limit))
+        judged = await self._batches(fresh, limit) if fresh else []
+        done = sorted(done + judged, key=lambda one: _age(one.letter))
+        return Report(tuple(done), len(fresh) - len(judged))
 
-    async def _batches(self, letters: Sequence[Letter]) -> list[Replayed]:
+    async def _batches(self, letters: Sequence[Letter], limit: int) -> list[Replayed]:
+        """Replay up to a limit; those that cannot be are not in it, or they would bar the rest."""
         done: list[Replayed] = []
         async with consumer(
             # One record is wanted at each place, and the broker gives at least one batch.
             self.config.kafka, max_partition_fetch_bytes=1, fetch_max_wait_ms=50
         ) as reading:  # fmt: skip
-            for first in range(0, len(letters), BATCH):
-                done += await self._batch(reading, letters[first : first + BATCH])
+            while limit > 0 and len(done) < len(letters):
+                batch = letters[len(done) : len(done) + min(BATCH, limit)]
+                judged = await self._batch(reading, batch)
+                limit -= sum(one.outcome in ("ready", "replayed") for one in judged)
+                done += judged
         return done
 
     async def _batch(self, reading: Any, letters: Sequence[Letter]) -> list[Replayed]:
@@ -140,20 +145,28 @@ class _Replay:
         sound = [x for x in letters if not isinstance(originals[x.id], Replayed)]
         if self.producer is None or not sound:
             return refused + [Replayed(letter, "ready") for letter in sound]
+        sent: list[Any] = []
         async with self.producer.transaction():
-            sent = [await self._publish(letter, originals[letter.id]) for letter in sound]
-            await asyncio.gather(*(marker for _, marker in sent))
-            delivered = await asyncio.gather(*(record for record, _ in sent))
+            try:
+                for letter in sound:
+                    async for future in self._publish(letter, originals[letter.id]):
+                        sent.append(future)
+            finally:
+                # Why a producer refuses to send more, the deliveries before it tell.
+                delivered: list[Any] = await asyncio.gather(*sent, return_exceptions=True)
+                for told in delivered:
+                    if isinstance(told, BaseException):
+                        raise told
         return refused + [
             Replayed(letter, "replayed", offset=told.offset)
-            for letter, told in zip(sound, delivered, strict=True)
+            for letter, told in zip(sound, delivered[::2], strict=True)
         ]
 
-    async def _publish(self, letter: Letter, record: Any) -> tuple[Any, Any]:
-        """Hand record and marker to the producer; return the futures of their delivery."""
+    async def _publish(self, letter: Letter, record: Any) -> AsyncIterator[Any]:
+        """Hand the record and its marker to the producer; yield the futures of their delivery."""
         data, namespace = letter.data, self.config.namespace
         headers = [pair for pair in record.headers if pair[0] != HEADER]
-        sent = await self.producer.send(
+        yield await self.producer.send(
             topic_name(namespace, data.topic),
             record.value,
             key=record.key,
@@ -178,14 +191,13 @@ class _Replay:
             partitionkey=key,
         )
         # Beside its letter, so that it is there for as long as the letter is.
-        marked = await self.producer.send(
+        yield await self.producer.send(
             topic_name(namespace, letter.box),
             marker,
             key=key.encode(errors="replace"),
             partition=letter.partition,
             headers=list(HEADERS),
         )
-        return sent, marked
 
     async def _originals(self, reading: Any, letters: Sequence[Letter]) -> Mapping[str, Any]:
         """The record of each letter, or a Replayed that says why there is none to publish."""
@@ -219,6 +231,12 @@ class _Replay:
         if not self.again and any(name == HEADER for name, _ in record.headers):
             return Replayed(letter, "before", "its record is a replay, and was refused again")
         return None
+
+
+def _once(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """aiokafka drops futures of its own with the error that ours have raised already."""
+    if not isinstance(context.get("exception"), KafkaError):
+        loop.default_exception_handler(context)
 
 
 async def _record(reading: Any, place: TopicPartition, offset: int) -> Any:

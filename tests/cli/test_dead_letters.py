@@ -1,6 +1,7 @@
 """`watchkeeper dead-letters` against a real Kafka; the letters are those that observe writes."""
 
 import asyncio
+import gc
 import json
 import re
 import socket
@@ -17,7 +18,7 @@ from monitor.observe.model import Monitored
 from monitor.observe.partition import INPUTS, ObservePartition
 from monitor.registry.specs import KafkaSpec
 from monitor.stream.broker import EmbeddedKafka
-from monitor.stream.republish import HEADER
+from monitor.stream.republish import HEADER, _Replay
 from monitor.stream.topics import create_topics
 from tests.observe.stream import HOUR, MINUTE, T0, baseline, label, prediction, spec
 from tests.stream.topics import close, remake, shorten, transact
@@ -399,6 +400,19 @@ def test_a_limit_takes_the_oldest_and_tells_of_the_rest(stream: Stream, cli: Cli
     assert done == set(oldest)
 
 
+def test_what_cannot_be_replayed_bars_nothing(
+    stream: Stream, cli: Cli, kafka: EmbeddedKafka, namespace: str
+) -> None:
+    stream.send("labels", 0, *(label("a b", T0 + n, "yes") for n in range(6)))
+    stream.observe()
+    asyncio.run(shorten(kafka.address, f"{namespace}.labels", 0, 3))
+    code, out, _ = cli("replay", "--model", "m", "--limit", "2", "--yes", "--json")
+    assert code == 1
+    outcomes = [(x["offset"], x["outcome"]) for x in objects(out)]
+    assert outcomes == [(n, "impossible") for n in range(3)] + [(3, "replayed"), (4, "replayed")]
+    assert len(stream.records("labels")) == 3 + 2
+
+
 def test_more_than_one_batch_is_published_in_order(
     stream: Stream, cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -464,6 +478,34 @@ def test_who_begins_later_fences_who_has_not_ended(
     code, out, _ = asyncio.run(both())
     assert (code, words(out)[-1]) == (0, "2 records published again.")
     assert len(stream.records("predictions")) == before + 2
+
+
+def test_of_two_replays_at_once_the_second_goes_on(
+    stream: Stream,
+    cli: Cli,
+    kafka: EmbeddedKafka,
+    namespace: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bad(stream)
+    read = _Replay._originals
+
+    async def overtaken(self: _Replay, reading: Any, letters: Any) -> Any:
+        await close(await transact(kafka.address, f"{namespace}-dead-letters-replay", [], "abort"))
+        return await read(self, reading, letters)
+
+    monkeypatch.setattr(_Replay, "_originals", overtaken)
+    before = len(stream.records("predictions"))
+    code, out, err = cli("replay", "--reason", "unknown_model", "--yes")
+    gc.collect()
+    assert [r for r in caplog.records if r.name == "asyncio"] == []
+    assert (code, out) == (2, "")
+    assert err == (
+        "watchkeeper: another replay of this namespace has begun; wait until it is done\n"
+    )
+    assert len(stream.records("predictions")) == before
+    assert {x["replays"] for x in objects(cli("list", "--json")[1])} == {0}
 
 
 # -- refusals ------------------------------------------------------------------------------------
