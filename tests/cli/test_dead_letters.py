@@ -21,7 +21,7 @@ from monitor.stream.broker import EmbeddedKafka
 from monitor.stream.republish import HEADER, _Replay
 from monitor.stream.topics import create_topics
 from tests.observe.stream import HOUR, MINUTE, T0, baseline, label, prediction, spec
-from tests.stream.topics import close, remake, shorten, transact
+from tests.stream.topics import close, committed, remake, shorten, transact
 
 PARTITIONS = 2
 CONFIG = """\
@@ -64,7 +64,7 @@ class Stream:
         asyncio.run(sent())
 
     def records(self, topic: str) -> list[Any]:
-        """All committed records of a topic."""
+        """All committed records of a topic, once no transaction is open."""
 
         async def read() -> list[Any]:
             name = topic_name(self.namespace, topic)
@@ -77,7 +77,8 @@ class Stream:
             await reading.start()
             try:
                 reading.assign(places)
-                ends = await reading.end_offsets(places)
+                async with AIOKafkaConsumer(bootstrap_servers=self.address) as sees_all:
+                    ends = await sees_all.end_offsets(places)
                 found: list[Any] = []
                 while [p for p in places if await reading.position(p) < ends[p]]:
                     for some in (await reading.getmany(timeout_ms=100)).values():
@@ -109,6 +110,8 @@ class Stream:
 
         async def publish() -> None:
             await close(await transact(self.address, f"{self.namespace}-test", letters))
+            for box in ("dead-letters", "late"):
+                await committed(self.address, f"{self.namespace}.{box}", PARTITIONS)
 
         asyncio.run(publish())
 
@@ -134,11 +137,16 @@ def stream(kafka: EmbeddedKafka, namespace: str, config: Path) -> Stream:
 
 
 @pytest.fixture
-def cli(config: Path, capsys: pytest.CaptureFixture[str]) -> Cli:
+def cli(
+    config: Path, capsys: pytest.CaptureFixture[str], kafka: EmbeddedKafka, namespace: str
+) -> Cli:
     def command(verb: str, *words: str) -> tuple[int, str, str]:
         capsys.readouterr()
         code = run(["dead-letters", verb, str(config), *words])
         out, err = capsys.readouterr()
+        if "--yes" in words and code < 2:
+            # A commit is answered before it is to be seen.
+            asyncio.run(committed(kafka.address, f"{namespace}.dead-letters", PARTITIONS))
         return code, out, err
 
     return command
