@@ -20,6 +20,7 @@ from monitor.stream.republish import Replayed, Report
 SHORT = 12
 #: Letters that cannot be replayed, told one by one.
 TOLD = 20
+_WHOLE = {"id", "time", "first", "last"}
 _PATH = re.compile(r"(?P<path>\$[^:]*): (?P<what>.*)", re.DOTALL)
 _OUTCOMES = {
     "ready": "would be published again",
@@ -187,9 +188,10 @@ def _counts(tally: Tally) -> Table:
 
 
 def _latest(letters: Sequence[Letter], seen: Boxes) -> Table:
-    table = _table("id", "time", "reason", "model", "detail")
-    table.columns[-1].overflow = "ellipsis"
-    table.columns[-1].no_wrap = True
+    table = _table("id", "time", "reason", "model")
+    # The rest of the line, and no more: `show` has all of it.
+    table.expand = True
+    table.add_column("detail", ratio=1, no_wrap=True, overflow="ellipsis", min_width=20)
     for letter in letters:
         reason = letter.data.reason + (" (replayed)" if seen.replays[letter.id] else "")
         table.add_row(
@@ -205,7 +207,11 @@ def _table(*columns: str) -> Table:
     for name in columns:
         right = name.endswith(">")
         table.add_column(
-            name.rstrip(">"), justify="right" if right else "left", no_wrap=name in ("id", "time")
+            name.rstrip(">"),
+            justify="right" if right else "left",
+            overflow="fold",
+            # In a narrow terminal other columns fold: these are read, and copied, whole.
+            no_wrap=name in _WHOLE,
         )
     return table
 

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import json
+import os
 import re
 import socket
 from collections.abc import Callable
@@ -37,10 +38,13 @@ class Stream:
 
     def __init__(self, address: str, namespace: str, config: Path) -> None:
         self.address, self.namespace, self.config = address, namespace, config
-        kafka = KafkaSpec(bootstrap=address, partitions=PARTITIONS)
-        asyncio.run(create_topics(kafka, namespace))
         self.applied: dict[tuple[str, int], int] = {}
         self.restart(Monitored(spec("m"), baseline()))
+
+    def create(self) -> None:
+        """Make the topics."""
+        kafka = KafkaSpec(bootstrap=self.address, partitions=PARTITIONS)
+        asyncio.run(create_topics(kafka, self.namespace))
 
     def restart(self, *models: Monitored) -> None:
         """Forget everything, and observe what has not been read yet with these models."""
@@ -124,32 +128,63 @@ def part_of(key: bytes) -> int:
     return sum(key) % PARTITIONS
 
 
-@pytest.fixture
-def config(tmp_path: Path, kafka: EmbeddedKafka, namespace: str) -> Path:
-    path = tmp_path / "m.yaml"
+def written(folder: Path, kafka: EmbeddedKafka, namespace: str) -> Path:
+    path = folder / "m.yaml"
     path.write_text(CONFIG.format(namespace=namespace, bootstrap=kafka.address))
     return path
 
 
+def caller(stream: Stream, capsys: pytest.CaptureFixture[str]) -> Cli:
+    """Run a verb on the stream's configuration; its exit code, output and errors."""
+
+    def command(verb: str, *words: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = run(["dead-letters", verb, str(stream.config), *words])
+        out, err = capsys.readouterr()
+        if "--yes" in words and code < 2:
+            # A commit is answered before it is to be seen.
+            asyncio.run(committed(stream.address, f"{stream.namespace}.dead-letters", PARTITIONS))
+        return code, out, err
+
+    return command
+
+
 @pytest.fixture
-def stream(kafka: EmbeddedKafka, namespace: str, config: Path) -> Stream:
+def config(tmp_path: Path, kafka: EmbeddedKafka, namespace: str) -> Path:
+    return written(tmp_path, kafka, namespace)
+
+
+@pytest.fixture
+def bare(kafka: EmbeddedKafka, namespace: str, config: Path) -> Stream:
+    """A stream whose topics nobody has made."""
     return Stream(kafka.address, namespace, config)
 
 
 @pytest.fixture
-def cli(
-    config: Path, capsys: pytest.CaptureFixture[str], kafka: EmbeddedKafka, namespace: str
-) -> Cli:
-    def command(verb: str, *words: str) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = run(["dead-letters", verb, str(config), *words])
-        out, err = capsys.readouterr()
-        if "--yes" in words and code < 2:
-            # A commit is answered before it is to be seen.
-            asyncio.run(committed(kafka.address, f"{namespace}.dead-letters", PARTITIONS))
-        return code, out, err
+def stream(bare: Stream) -> Stream:
+    bare.create()
+    return bare
 
-    return command
+
+@pytest.fixture
+def cli(bare: Stream, capsys: pytest.CaptureFixture[str]) -> Cli:
+    return caller(bare, capsys)
+
+
+@pytest.fixture(scope="module")
+def read_only(kafka: EmbeddedKafka, tmp_path_factory: pytest.TempPathFactory) -> Stream:
+    """Letters that several tests look at, and none adds to."""
+    namespace = f"letters-{os.getpid()}"
+    path = written(tmp_path_factory.mktemp("letters"), kafka, namespace)
+    stream = Stream(kafka.address, namespace, path)
+    stream.create()
+    bad(stream)
+    return stream
+
+
+@pytest.fixture
+def ask(read_only: Stream, capsys: pytest.CaptureFixture[str]) -> Cli:
+    return caller(read_only, capsys)
 
 
 def objects(text: str) -> list[dict[str, Any]]:
@@ -179,9 +214,8 @@ def test_nothing_is_told_as_that(stream: Stream, cli: Cli) -> None:
     assert cli("list", "--json") == (0, "", "")
 
 
-def test_letters_are_counted_by_reason_model_and_topic(stream: Stream, cli: Cli) -> None:
-    bad(stream)
-    code, out, err = cli("list")
+def test_letters_are_counted_by_reason_model_and_topic(ask: Cli) -> None:
+    code, out, err = ask("list")
     assert (code, err) == (0, "")
     time = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
     table = "\n".join(words(out))
@@ -192,16 +226,31 @@ def test_letters_are_counted_by_reason_model_and_topic(stream: Stream, cli: Cli)
     ):
         assert re.search(rf"^{row} {time} {time}$", table, re.MULTILINE)
     assert "late" not in table.replace("the latest", "")
+    for letter in objects(ask("list", "--json")[1]):
+        model = letter["model_id"] or "-"
+        row = f"{letter['id'][:12]} {letter['append_time'][:19]}"
+        assert re.search(rf"^{row}\S* {letter['reason']} {model} \S", table, re.MULTILINE)
     assert words(out)[-1] == "5 letters, the latest 5 shown."
-    shown = cli("list", "--late")[1]
+    shown = ask("list", "--late")[1]
     assert "1 late m predictions" in "\n".join(words(shown))
     assert "3 h 12 min behind" in shown
-    assert words(cli("list", "--late", "--limit", "2")[1])[-1] == "6 letters, the latest 2 shown."
+    assert words(ask("list", "--late", "--limit", "2")[1])[-1] == "6 letters, the latest 2 shown."
 
 
-def test_machines_get_an_object_a_line(stream: Stream, cli: Cli) -> None:
-    bad(stream)
-    letters = objects(cli("list", "--json", "--late")[1])
+def test_ids_and_times_are_whole_in_a_narrow_terminal(
+    ask: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    letters = objects(ask("list", "--json")[1])
+    monkeypatch.setenv("COLUMNS", "72")
+    out = ask("list")[1]
+    assert max(map(len, out.splitlines())) <= 72
+    for letter in letters:
+        assert f"{letter['id'][:12]}  {letter['append_time'][:19]}Z" in out
+    assert len(re.findall(r"\dZ  \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", out)) == 3
+
+
+def test_machines_get_an_object_a_line(ask: Cli) -> None:
+    letters = objects(ask("list", "--json", "--late")[1])
     assert [x["append_time"] for x in letters] == sorted(x["append_time"] for x in letters)
     found = {(x["box"], x["topic"], x["partition"], x["offset"]): x["reason"] for x in letters}
     assert found == {
@@ -213,7 +262,7 @@ def test_machines_get_an_object_a_line(stream: Stream, cli: Cli) -> None:
         ("late", "predictions", 1, 3): "late",
     }
     assert {x["replays"] for x in letters} == {0}
-    assert objects(cli("list", "--json", "--late", "--limit", "2")[1]) == letters[-2:]
+    assert objects(ask("list", "--json", "--late", "--limit", "2")[1]) == letters[-2:]
 
 
 @pytest.mark.parametrize(
@@ -230,20 +279,16 @@ def test_machines_get_an_object_a_line(stream: Stream, cli: Cli) -> None:
         (["--since", "2020-01-01T00:00:00Z", "--model", "m"], ["limit_id"]),
     ],
 )
-def test_some_can_be_asked_for(
-    stream: Stream, cli: Cli, options: list[str], reasons: list[str]
-) -> None:
-    bad(stream)
-    assert sorted(x["reason"] for x in objects(cli("list", "--json", *options)[1])) == reasons
+def test_some_can_be_asked_for(ask: Cli, options: list[str], reasons: list[str]) -> None:
+    assert sorted(x["reason"] for x in objects(ask("list", "--json", *options)[1])) == reasons
     if not reasons:
-        assert cli("list", *options)[1] == "No such letter in dead-letters.\n"
+        assert ask("list", *options)[1] == "No such letter in dead-letters.\n"
 
 
-def test_since_takes_what_came_at_that_very_time(stream: Stream, cli: Cli) -> None:
-    bad(stream)
-    letters = objects(cli("list", "--json")[1])
+def test_since_takes_what_came_at_that_very_time(ask: Cli) -> None:
+    letters = objects(ask("list", "--json")[1])
     for n, letter in enumerate(letters):
-        found = objects(cli("list", "--json", "--since", letter["append_time"])[1])
+        found = objects(ask("list", "--json", "--since", letter["append_time"])[1])
         times = [x["append_time"] for x in found]
         assert times == [x["append_time"] for x in letters if x["append_time"] >= times[0]]
         assert letter in found
@@ -276,10 +321,9 @@ def test_what_an_uncommitted_flush_wrote_is_no_letter(
     assert words(cli("list")[1])[-1] == "5 letters, the latest 5 shown."
 
 
-def test_one_letter_is_shown_whole_with_its_remedy(stream: Stream, cli: Cli) -> None:
-    bad(stream)
-    (letter,) = objects(cli("list", "--json", "--reason", "limit_id")[1])
-    code, out, err = cli("show", letter["id"])
+def test_one_letter_is_shown_whole_with_its_remedy(ask: Cli) -> None:
+    (letter,) = objects(ask("list", "--json", "--reason", "limit_id")[1])
+    code, out, err = ask("show", letter["id"])
     assert (code, err) == (0, "")
     lines = words(out)
     for line in (
@@ -289,15 +333,14 @@ def test_one_letter_is_shown_whole_with_its_remedy(stream: Stream, cli: Cli) -> 
     ):  # fmt: skip
         assert line in lines
     assert "Make ids and versions of 1 to 128 letters" in out
-    assert cli("show", letter["id"][:12])[1] == out
-    assert objects(cli("show", letter["id"], "--json")[1]) == [letter]
+    assert ask("show", letter["id"][:12])[1] == out
+    assert objects(ask("show", letter["id"], "--json")[1]) == [letter]
 
 
-def test_what_is_no_text_is_dumped_and_moves_no_cursor(stream: Stream, cli: Cli) -> None:
-    bad(stream)
-    letters = objects(cli("list", "--json", "--reason", "malformed")[1])
+def test_what_is_no_text_is_dumped_and_moves_no_cursor(ask: Cli) -> None:
+    letters = objects(ask("list", "--json", "--reason", "malformed")[1])
     binary = next(x for x in letters if x["offset"] == 1)
-    out = cli("show", binary["id"])[1]
+    out = ask("show", binary["id"])[1]
     assert "00000000  ff 00 1b 5b 32 4a" in out
     assert "|...[2J|" in out
     assert "\x1b" not in out
@@ -327,14 +370,13 @@ def test_a_redacted_letter_says_so(stream: Stream, cli: Cli) -> None:
 # -- replay --------------------------------------------------------------------------------------
 
 
-def test_a_replay_is_dry_until_it_is_told_to_be_done(stream: Stream, cli: Cli) -> None:
-    bad(stream)
-    before = {topic: len(stream.records(topic)) for topic in (*INPUTS, "dead-letters", "late")}
-    code, out, _ = cli("replay", "--reason", "unknown_model")
+def test_a_replay_is_dry_until_it_is_told_to_be_done(read_only: Stream, ask: Cli) -> None:
+    before = {topic: len(read_only.records(topic)) for topic in (*INPUTS, "dead-letters", "late")}
+    code, out, _ = ask("replay", "--reason", "unknown_model")
     assert code == 0
     assert "2 unknown_model - would be published again" in words(out)
     assert words(out)[-1] == "Nothing was published; with --yes it would be 2 records."
-    after = {topic: len(stream.records(topic)) for topic in before}
+    after = {topic: len(read_only.records(topic)) for topic in before}
     assert after == before
 
 
@@ -519,10 +561,9 @@ def test_of_two_replays_at_once_the_second_goes_on(
 # -- refusals ------------------------------------------------------------------------------------
 
 
-def test_an_unknown_id_is_refused(stream: Stream, cli: Cli) -> None:
-    bad(stream)
+def test_an_unknown_id_is_refused(ask: Cli) -> None:
     for verb in ("show", "replay"):
-        code, out, err = cli(verb, "feedfeed")
+        code, out, err = ask(verb, "feedfeed")
         assert (code, out) == (2, "")
         assert err.startswith("watchkeeper: no dead letter 'feedfeed'; ")
         assert "dead-letters list" in err
