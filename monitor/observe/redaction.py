@@ -2,8 +2,8 @@
 
 Nothing is searched for and struck out. As soon as one model declares personal features, a letter
 shows what is known to be none: the fields of our schemas that are single values, and the features
-that the event's own model knows and no model calls personal. What is unknown, nested, misspelt or
-no sound JSON object is not shown at all.
+that the event's own model knows and no model calls personal, a numeric one only if it is no text.
+What is unknown, nested, misspelt or no sound JSON object is not shown at all.
 """
 
 from collections.abc import Iterable, Mapping
@@ -37,9 +37,7 @@ class Redaction:
     def __init__(self, models: Iterable[Monitored]) -> None:
         models = tuple(models)
         self.personal = frozenset(name for model in models for name in model.spec.personal)
-        self._features: Mapping[object, frozenset[str]] = {
-            model.spec.id: _features(model) - self.personal for model in models
-        }
+        self._features = {model.spec.id: self._known(model) for model in models}
 
     def head(self, value: bytes) -> Head:
         """The first KiB of what may be shown of an event."""
@@ -58,19 +56,24 @@ class Redaction:
         shown = {name: _plain(event[name]) for name in event if name in _FIELDS}
         model_id, features = event.get("model_id"), event.get("features")
         if isinstance(features, dict):
-            known = self._features.get(model_id, ()) if isinstance(model_id, str) else ()
+            known = self._features.get(model_id, {}) if isinstance(model_id, str) else {}
             shown["features"] = {
-                name: _plain(value) if name in known else REDACTED
+                name: _feature(known[name], value) if name in known else REDACTED
                 for name, value in features.items()
                 if name in known or name in self.personal
             }
         return shown
 
+    def _known(self, model: Monitored) -> dict[str, str]:
+        """The features that the model is known to have, by kind, without what is personal."""
+        learned = model.baseline.features if model.baseline else {}
+        kinds: dict[str, str] = {**model.spec.features, **learned}
+        return {name: kind for name, kind in kinds.items() if name not in self.personal}
 
-def _features(model: Monitored) -> frozenset[str]:
-    """The features that the model is known to have."""
-    learned = model.baseline.features if model.baseline else {}
-    return frozenset({*model.spec.features, *learned})
+
+def _feature(kind: str, value: Any) -> Any:
+    # Text where a number belongs may be another column's: they are mixed up easily.
+    return REDACTED if kind == "numeric" and isinstance(value, str) else _plain(value)
 
 
 def _plain(value: Any) -> Any:

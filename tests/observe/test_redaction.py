@@ -62,6 +62,7 @@ def test_a_model_shows_nothing_that_another_calls_personal() -> None:
         ({"features": {"colour": SECRET}}, {"features": {}}),
         ({"features": {"amount": {"color": SECRET}}}, {"features": {"amount": REDACTED}}),
         ({"features": {"amount": [SECRET]}}, {"features": {"amount": REDACTED}}),
+        ({"features": {"amount": SECRET}}, {"features": {"amount": REDACTED}}),
         ({"features": [SECRET]}, {}),
         ({"features": SECRET}, {}),
         ({"prediction": json.dumps(PERSONAL) * 9}, {"prediction": REDACTED}),
