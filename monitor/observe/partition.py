@@ -8,7 +8,9 @@ import msgspec
 from monitor.events.cloudevents import DEAD_LETTER, cloud_event, event_key
 from monitor.events.types import EndOfStream
 from monitor.observe.accounting import Accounting
+from monitor.observe.batch import Predictions, SinglePredictions, Singles
 from monitor.observe.cache import Cache
+from monitor.observe.columns import Columns
 from monitor.observe.decode import Decoder
 from monitor.observe.fold import PaneKey
 from monitor.observe.intake import Intake, orphaned
@@ -55,7 +57,9 @@ class ObservePartition:
         self.decoder = Decoder(models)
         self.cache = Cache(store or DictStore(), [m.spec.id for m in models])
         self.states = {
-            m.spec.id: ModelState(m, self.decoder.features[m.spec.id], source, self.cache.store)
+            m.spec.id: ModelState(
+                m, Columns(m, self.decoder.features[m.spec.id]), source, self.cache.store
+            )
             for m in models
         }
         self.accounting = Accounting()
@@ -122,15 +126,16 @@ class ObservePartition:
         for model, (rows, records, mistyped) in groups.items():
             state = self.states[model]
             if topic == "predictions":
-                touched = self.intake.predictions(state, rows, records, mistyped)
-                if state.fold.waiting >= PILE_LIMIT:
-                    self._bin(state)
+                self._take(state, SinglePredictions(state.columns, rows, records, mistyped))
             elif topic == "labels":
-                touched = self.intake.labels(state, rows, records)
+                self._relabelled[model] |= self.intake.labels(state, Singles(rows, records))
             else:
-                self.intake.reviews(state, rows, records)
-                continue
-            self._relabelled[model] |= touched
+                self.intake.reviews(state, Singles(rows, records))
+
+    def _take(self, state: ModelState, batch: Predictions) -> None:
+        self._relabelled[state.id] |= self.intake.predictions(state, batch)
+        if state.fold.waiting >= PILE_LIMIT:
+            self._bin(state)
 
     def _bin(self, state: ModelState) -> None:
         self._changed[state.id] |= state.fold.bin(state.panes)
