@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from monitor.observe.decode import Features
+from monitor.observe.features import Features
 from monitor.observe.model import Monitored
 from monitor.stats.grid import CategoricalGrid, NumericGrid
 
@@ -57,8 +57,8 @@ class Block:
 class Columns:
     """The columns of one model: the features', then the prediction's and the score's."""
 
-    def __init__(self, model: Monitored, features: Features) -> None:
-        self.features = features
+    def __init__(self, model: Monitored) -> None:
+        self.features = features = Features(model)
         columns = model.baseline.layout.columns if model.baseline else ()
         # As the features' tuples have them: those first, then the prediction and the score.
         ranked = sorted(columns, key=lambda column: not column.subject.startswith("feature/"))

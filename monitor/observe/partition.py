@@ -10,7 +10,6 @@ from monitor.events.types import EndOfStream
 from monitor.observe.accounting import Accounting
 from monitor.observe.batch import Predictions, SinglePredictions, Singles
 from monitor.observe.cache import Cache
-from monitor.observe.columns import Columns
 from monitor.observe.decode import Decoder
 from monitor.observe.fold import PaneKey
 from monitor.observe.intake import Intake, orphaned
@@ -57,9 +56,7 @@ class ObservePartition:
         self.decoder = Decoder(models)
         self.cache = Cache(store or DictStore(), [m.spec.id for m in models])
         self.states = {
-            m.spec.id: ModelState(
-                m, Columns(m, self.decoder.features[m.spec.id]), source, self.cache.store
-            )
+            m.spec.id: ModelState(m, self.decoder.columns[m.spec.id], source, self.cache.store)
             for m in models
         }
         self.accounting = Accounting()

@@ -21,7 +21,7 @@ from tests.observe.stream import HOUR, T0, log, monitored, prediction, spec
 
 MODEL = monitored()
 DECODER = Decoder([MODEL])
-COLUMNS = Columns(MODEL, DECODER.features["m"])
+COLUMNS = DECODER.columns["m"]
 Expected = dict[PaneKey, tuple[int, Counter[tuple[str, int]]]]
 
 AMOUNTS = st.one_of(
@@ -182,7 +182,7 @@ def test_without_a_baseline_rows_are_counted_all_the_same() -> None:
     decoder = Decoder([model])
     rows = decoder.predictions(log([prediction("a", T0), prediction("b", T0 + 5 * HOUR)]))
     panes: dict[PaneKey, Pane] = {}
-    columns = Columns(model, decoder.features["m"])
+    columns = decoder.columns["m"]
     fold_of(rows, {}, panes, Fold(model, columns), columns)
     assert {key: (pane.rows, pane.counts.size) for key, pane in panes.items()} == {
         ("1", T0): (1, 0),
@@ -201,7 +201,7 @@ def test_a_numeric_prediction_that_is_no_number_is_null() -> None:
         for n, value in enumerate([20.0, 20, "n/a", True])
     ]
     panes: dict[PaneKey, Pane] = {}
-    columns = Columns(model, decoder.features["m"])
+    columns = decoder.columns["m"]
     rows = decoder.predictions(log(events))
     fold_of(rows, {}, panes, Fold(model, columns), columns)
     grid = reference.layout.grid("prediction")
