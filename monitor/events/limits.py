@@ -3,19 +3,29 @@
 from monitor.registry.limits import ID_PATTERN, MAX_FEATURE_NAME, MAX_FEATURES, MAX_ID
 
 __all__ = [
+    "BASE64_PATTERN",
     "HEAD_BYTES",
     "ID_PATTERN",
     "LEAST_PLAUSIBLE_MS",
+    "MAX_COLUMNAR_BYTES",
     "MAX_EVENT_BYTES",
     "MAX_FEATURES",
     "MAX_FEATURE_NAME",
     "MAX_ID",
+    "MAX_INDEX",
+    "MAX_ROWS",
     "RFC3339_PATTERN",
     "SCHEMA_MAJOR",
     "SCHEMA_VERSION",
 ]
 
 MAX_EVENT_BYTES = 256 * 1024
+#: A columnar record: with its key and headers it fits the 1 MB that Kafka allows by default.
+MAX_COLUMNAR_BYTES = 960 * 1024
+#: Predictions in one columnar record.
+MAX_ROWS = 10_000
+#: The greatest index that every JSON parser reads exactly.
+MAX_INDEX = 2**53 - 1
 #: Bytes of a rejected event that its dead letter keeps.
 HEAD_BYTES = 1024
 SCHEMA_MAJOR = 1
@@ -27,3 +37,5 @@ RFC3339_PATTERN = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
     r"([Zz]|[+-][0-9]{2}:[0-9]{2})$(?!\n)"
 )
+#: Base64 with padding, of the standard alphabet.
+BASE64_PATTERN = r"^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$(?!\n)"

@@ -21,6 +21,7 @@ from monitor.events.cloudevents import (
 from monitor.events.types import (
     Action,
     ActionData,
+    ColumnarPredictions,
     DeadLetterData,
     EndOfStream,
     FindingData,
@@ -36,6 +37,7 @@ FOLDER = Path(__file__).parents[2] / "schemas"
 
 _PLAIN: Mapping[str, type[msgspec.Struct]] = {
     "prediction": Prediction,
+    "columnar-predictions": ColumnarPredictions,
     "label": Label,
     "review": Review,
     "end-of-stream": EndOfStream,
