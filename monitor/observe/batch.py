@@ -14,6 +14,17 @@ from monitor.panes.flush import Record
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
 
+#: Checksums of rows of columnar records begin here; those of records are below.
+ROW = 1 << 32
+
+
+def alike(one: int, other: int) -> bool:
+    """Whether two checksums may be of one payload.
+
+    Of a record and a row nobody can tell, and a repetition is likelier than a conflict.
+    """
+    return one == other or (one ^ other) >= ROW
+
 
 def event_ms(timestamp: int | datetime) -> int:
     """Event time in ms since 1970, exactly.

@@ -12,8 +12,10 @@ import msgspec
 
 from monitor.events.limits import MAX_EVENT_BYTES, MAX_FEATURES, SCHEMA_MAJOR
 from monitor.events.types import EndOfStream
+from monitor.observe.columnar import Columnar
+from monitor.observe.columnar_decode import ColumnarDecoder
 from monitor.observe.columns import Columns
-from monitor.observe.fields import Identifier, Outcome, SchemaVersion, Timestamp
+from monitor.observe.fields import NOBODY, Identifier, Outcome, SchemaVersion, Timestamp
 from monitor.observe.model import Monitored
 from monitor.observe.refusal import MAX_DEPTH, UNREADABLE, deeper, explain, parse
 from monitor.observe.rejection import Rejected
@@ -21,8 +23,6 @@ from monitor.panes.flush import Record
 
 #: No 500 features are shorter, so only a longer event is searched for too many.
 WIDE_BYTES = 5 * MAX_FEATURES
-#: Stands among the models so that `model_id` is asked for even where there is one, or none.
-NOBODY = "?"
 
 
 class Row(msgspec.Struct, gc=False):
@@ -101,26 +101,29 @@ class Decoder:
         for struct in structs:
             union = union | struct
         self._prediction = msgspec.json.Decoder(union)
+        self._columnar = ColumnarDecoder(self.columns, self._known)
         self._label = msgspec.json.Decoder(LabelRow)
         self._review = msgspec.json.Decoder(ReviewRow)
 
     def predictions(self, records: Sequence[Record]) -> list[Any]:
-        """Decode each to a row, a `(row, mistyped features)`, an EndOfStream or a Rejected."""
-        return self._all(records, self._prediction.decode, self._slow_prediction, objects=2)
+        """Decode each to a row, a `(row, mistyped features)`, Columnar, EndOfStream or Rejected."""
+        decode, columnar = self._prediction.decode, self._columnar.decode
+        return self._all(records, decode, self._slow_prediction, columnar, objects=2)
 
     def labels(self, records: Sequence[Record]) -> list[Any]:
         """Decode each record to a LabelRow, an EndOfStream or a Rejected."""
-        return self._all(records, self._label.decode, self._slow, objects=1)
+        return self._all(records, self._label.decode, self._slow, None, objects=1)
 
     def reviews(self, records: Sequence[Record]) -> list[Any]:
         """Decode each record to a ReviewRow, an EndOfStream or a Rejected."""
-        return self._all(records, self._review.decode, self._slow, objects=1)
+        return self._all(records, self._review.decode, self._slow, None, objects=1)
 
     def _all(
         self,
         records: Sequence[Record],
         fast: Callable[[bytes], Any],
-        slow: Callable[[bytes, Exception], Any],
+        slow: Callable[[Record, Exception], Any],
+        columnar: Callable[[Record], Columnar | None] | None,
         objects: int,
     ) -> list[Any]:
         values = [record.value for record in records]
@@ -142,13 +145,18 @@ class Decoder:
                     # Counts objects, in a third of the time that `count` takes.
                     or len(value) - len(value.replace(b"{", b"")) > MAX_DEPTH
                 ):
+                    if columnar and value is not None and b'"predictions"' in value:
+                        batch = columnar(record)
+                        if batch is not None:
+                            append(batch)
+                            continue
                     value = self._screened(value)
                 append(fast(value))
             except Rejected as rejected:
                 append(rejected)
             except UNREADABLE as refusal:
                 try:
-                    append(slow(value or b"", refusal))
+                    append(slow(record, refusal))
                 except Rejected as rejected:
                     append(rejected)
         return rows
@@ -174,18 +182,20 @@ class Decoder:
                 raise Rejected("limit_features", why, model_id=self._known(raw.get("model_id")))
         return value
 
-    def _slow(self, value: bytes, refusal: Exception) -> Any:
-        raw = parse(value)
+    def _slow(self, record: Record, refusal: Exception) -> Any:
+        raw = parse(value := record.value or b"")
         if raw.get("type") == "end_of_stream":
             return self._end_of_stream(value)
         model_id = raw.get("model_id")
         self._known(model_id)
         raise explain(refusal, str(model_id))
 
-    def _slow_prediction(self, value: bytes, refusal: Exception) -> Any:
-        raw = parse(value)
+    def _slow_prediction(self, record: Record, refusal: Exception) -> Any:
+        raw = parse(value := record.value or b"")
         if raw.get("type") == "end_of_stream":
             return self._end_of_stream(value)
+        if (batch := self._columnar.parsed(record, raw)) is not None:
+            return batch
         model_id = self._known(raw.get("model_id"))
         features = raw.get("features")
         if not isinstance(features, dict):

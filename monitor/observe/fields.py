@@ -11,6 +11,8 @@ from monitor.events.limits import ID_PATTERN, SCHEMA_MAJOR
 LAST_MS = 253_402_300_799_999
 #: Characters of a class: its name is remembered, and logged, with every prediction made.
 MAX_CLASS = 128
+#: Stands among the models so that `model_id` is asked for even where there is one, or none.
+NOBODY = "?"
 Identifier = Annotated[str, msgspec.Meta(pattern=ID_PATTERN)]
 Timestamp = (
     Annotated[int, msgspec.Meta(ge=0, le=LAST_MS)] | Annotated[datetime, msgspec.Meta(tz=True)]

@@ -7,7 +7,7 @@ import numpy as np
 
 from monitor.events.limits import LEAST_PLAUSIBLE_MS
 from monitor.observe.accounting import Accounting
-from monitor.observe.batch import Events, Predictions, Singles
+from monitor.observe.batch import Events, Predictions, Singles, alike
 from monitor.observe.columns import Block, Indexes, Times
 from monitor.observe.fold import PaneKey
 from monitor.observe.memory import Seen
@@ -82,7 +82,7 @@ class Intake:
         for n, (key, time_ms, version, name, crc, mark) in enumerate(rows):
             seen = seen_before(key)
             if seen is not None and not state.may_forget(seen.time_ms, mark):
-                self._repeated("predictions", state, batch, int(kept[n]), key, seen.crc == crc)
+                self._repeated("predictions", state, batch, int(kept[n]), key, alike(seen.crc, crc))
                 continue
             new.append(n)
             if name.__class__ is not str:

@@ -10,6 +10,7 @@ from monitor.events.types import EndOfStream
 from monitor.observe.accounting import Accounting
 from monitor.observe.batch import Predictions, SinglePredictions, Singles
 from monitor.observe.cache import Cache
+from monitor.observe.columnar import Columnar
 from monitor.observe.decode import Decoder
 from monitor.observe.fold import PaneKey
 from monitor.observe.intake import Intake, orphaned
@@ -89,20 +90,28 @@ class ObservePartition:
             self.accounting.add(topic, "read", len(records))
             return
         groups: dict[str, tuple[list[Any], list[Record], dict[int, Any]]] = {}
-        ended = 0
+        read = len(records)
         for row, record in zip(rows, records, strict=True):
             mistyped: Any = None
             if row.__class__ is tuple:
                 row, mistyped = row
             if isinstance(row, Rejected):
                 self._reject(topic, record, row)
+                read += row.events - 1
+                continue
+            if isinstance(row, Columnar):
+                # Other records of its model that stand before it are judged before it.
+                if row.model_id in groups:
+                    self._groups(topic, {row.model_id: groups.pop(row.model_id)})
+                self._take(self.states[row.model_id], row)
+                read += row.block.rows - 1
                 continue
             if isinstance(row, EndOfStream):
                 # What stands before it in the log is judged before it, and what follows after.
                 self._groups(topic, groups)
                 groups = {}
                 self.marks.end(topic, row.model_id)
-                ended += 1
+                read -= 1
                 continue
             model = self.decoder.model_of.get(row.__class__) or row.model_id
             if model not in self.states:
@@ -117,7 +126,7 @@ class ObservePartition:
             group[0].append(row)
             group[1].append(record)
         self._groups(topic, groups)
-        self.accounting.add(topic, "read", len(records) - ended)
+        self.accounting.add(topic, "read", read)
 
     def _groups(self, topic: str, groups: Mapping[str, Any]) -> None:
         for model, (rows, records, mistyped) in groups.items():
@@ -138,10 +147,12 @@ class ObservePartition:
         self._changed[state.id] |= state.fold.bin(state.panes)
 
     def _reject(self, topic: str, record: Record | Trace, rejected: Rejected) -> None:
-        self.accounting.reject(topic, rejected.outcome, rejected.reason)
+        self.accounting.reject(topic, rejected.outcome, rejected.reason, rejected.events)
         left = record if isinstance(record, Trace) else trace(record)
         letter = dead_letter(rejected, left, topic, self.source)
-        place = (topic, str(self.source), str(left.offset))
+        place = [topic, str(self.source), str(left.offset)]
+        if rejected.index is not None:
+            place.append(str(rejected.index))
         event = cloud_event(
             type=DEAD_LETTER,
             source="/watchkeeper/observe",
