@@ -81,7 +81,11 @@ class ColumnarDecoder:
         except msgspec.ValidationError as error:
             raise explain(error, model_id) from None
         for name in _TIMES:
-            setattr(decoded, name, _times(f"$.{name}", raw.get(name)))
+            setattr(decoded, name, raw.get(name))
+        if decoded.timestamp is not None:
+            decoded.timestamp = _time("$.timestamp", decoded.timestamp)
+        if decoded.timestamps is not None:
+            decoded.timestamps = _times("$.timestamps", decoded.timestamps)
         mistyped: dict[int, list[str]] = {}
         features = self._columns[model_id].features
         for n, (name, categorical) in enumerate(
@@ -152,14 +156,14 @@ def _numbers(name: str, values: list[Any], mistyped: dict[int, list[str]]) -> li
     return column
 
 
-def _times(path: str, given: Any) -> Any:
-    """One time or a list of them; those that cannot be are as far off as they may be."""
-    if isinstance(given, list) and path == "$.timestamps":
-        return [_time(f"{path}[{n}]", value) for n, value in enumerate(given)]
-    return None if given is None else _time(path, given)
+def _times(path: str, given: Any) -> list[int | datetime]:
+    if not isinstance(given, list):
+        raise Rejected("schema_type", f"{path}: expected an array; one for all is $.timestamp")
+    return [_time(f"{path}[{n}]", value) for n, value in enumerate(given)]
 
 
 def _time(path: str, given: Any) -> int | datetime:
+    """An event time of any content; one that cannot be is as far off as it may be."""
     if given.__class__ is int:
         return int(min(max(given, -1), LAST_MS))
     try:

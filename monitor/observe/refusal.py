@@ -57,6 +57,8 @@ def explain(error: Exception, model_id: str | None) -> Rejected:
         reason = "schema_missing"
     elif path == "$.schema_version":
         reason = "schema_version"
+    elif "base64" in what or "enum value" in what:
+        reason = "schema_encoding"
     elif "matching regex" in what:
         reason = "limit_id"
     elif unbounded and path == "$.timestamp":

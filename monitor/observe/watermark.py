@@ -33,6 +33,8 @@ class Watermarks:
 
         The answer depends on the order of records alone, not on how they were cut into chunks.
         """
+        if not len(times):
+            return times  # a model of which nothing could be believed is not heard of
         before = self.greatest.get((topic, model_id), UNHEARD)
         running = np.maximum.accumulate(np.concatenate(([before], times)))
         self.greatest[topic, model_id] = int(running[-1])
