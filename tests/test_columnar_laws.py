@@ -109,12 +109,12 @@ def state_of(partition: ObservePartition) -> dict[str, Any]:
         "outcomes": {
             key: (pane.predictions, pane.counts.tolist()) for key, pane in state.outcomes.items()
         },
-        "seen": {k: (s.time_ms, s.version, s.prediction) for k, s in state.memory.seen.items()},
+        "seen": {k: (s.time_ms, s.version, s.prediction) for k, s in state.memory.predictions()},
         "versions": state.versions,
     }
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.data())
 def test_records_of_any_length_say_what_single_events_say(data: st.DataObject) -> None:
     events = data.draw(streams())
@@ -126,7 +126,7 @@ def test_records_of_any_length_say_what_single_events_say(data: st.DataObject) -
     assert state_of(rows) == state_of(partition_of(events, 3))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_records_and_single_events_may_alternate(data: st.DataObject) -> None:
     """Only whether two forms of one prediction agree cannot be told, so none disagree here."""
@@ -211,7 +211,7 @@ def run(cut: list[int] | None, schedule: random.Random | None, crashes: float) -
 SINGLE = run(None, None, 0.0)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     cut=st.lists(st.integers(1, 600), max_size=60),
     order=st.one_of(st.none(), st.integers(0, 10**6)),

@@ -474,7 +474,8 @@ def test_what_is_remembered_of_rows_survives_a_restart() -> None:
     partition = taken(OK)
     flush = partition.drain({}, True, ())
     again = ObservePartition([MODEL], 2, 1)
-    again.restore({k: v for k, v in flush.rows.items() if v is not None}, flush.log)
+    again.replay(list(enumerate(flush.log)))
+    again.restore({k: v for k, v in flush.rows.items() if v is not None})
     again.apply("predictions", log([OK, columnar([THREE[0] | {"score": 0.125}])], APPEND_MS, 1))
     assert accounted(again) == {"counted": 3, "dead": 1, "duplicate": 3, "read": 7}
 
@@ -529,7 +530,7 @@ def mutated(rng: random.Random) -> bytes:
     return bytes(value)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.integers(0, 2**32))
 def test_no_damaged_record_stops_the_worker_and_all_are_accounted_for(seed: int) -> None:
     rng = random.Random(seed)
@@ -551,7 +552,8 @@ def test_no_damaged_record_stops_the_worker_and_all_are_accounted_for(seed: int)
     assert sum(letter.events for letter in found) == sum(refused.values())
     assert all(len(out.value) < 20_000 for out in outs)
     again = ObservePartition([MODEL], 2, 1)
-    again.restore({k: v for k, v in flush.rows.items() if v is not None}, flush.log)
+    again.replay(list(enumerate(flush.log)))
+    again.restore({k: v for k, v in flush.rows.items() if v is not None})
     assert again.accounting.to_rows() == partition.accounting.to_rows()
 
 
