@@ -21,8 +21,10 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.partitioner import murmur2
 
 from monitor.client import AsyncPublisher, Publisher
+from monitor.client.columns import encode_columns
 from monitor.client.encoding import Kind
 from monitor.errors import BrokerError, BrokerUnreachable, InvalidEvent, TopicMissing
+from monitor.events.limits import MAX_COLUMNAR_BYTES
 from monitor.events.types import Label
 from monitor.stream.broker import EmbeddedKafka
 
@@ -209,6 +211,19 @@ def test_columns_and_what_is_said_of_them_come_to_one_partition(address: str, in
     assert [one.get("first_index", 0) for one in sent] == sorted(
         one.get("first_index", 0) for one in sent
     )
+
+
+def test_the_largest_record_that_the_stream_reads_fits_kafka(address: str, inputs: str) -> None:
+    fields: dict[str, Any] = {"batch_id": "b", "model_id": "credit", "model_version": "1.0"}
+    (record,), _ = encode_columns({**fields, "features": {"x": [""]}, "predictions": [1]}, 10**12)
+    text = "x" * (MAX_COLUMNAR_BYTES - len(record.value))
+    with Publisher(address, namespace=inputs) as publisher:
+        publisher.predictions(**fields, features={"x": [text]}, predictions=[1], timestamp=10**12)
+        with pytest.raises(InvalidEvent, match=f"row 0 alone has {MAX_COLUMNAR_BYTES + 1} bytes"):
+            publisher.predictions(
+                **fields, features={"x": [text + "x"]}, predictions=[1], timestamp=10**12
+            )
+    assert [len(record.value) for record in read(address, inputs)] == [MAX_COLUMNAR_BYTES]
 
 
 def test_columns_are_sent_from_asyncio_too(address: str, inputs: str) -> None:

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import random
+import sys
 from typing import Any
 
 import msgspec
@@ -572,3 +573,54 @@ def test_the_damage_done_is_of_every_kind() -> None:
 def test_a_row_of_a_tombstone_is_none() -> None:
     (row,) = Decoder([MODEL]).predictions([Rec(0, APPEND_MS, None)])
     assert isinstance(row, Rejected)
+
+
+# -- what it costs -------------------------------------------------------------------------------
+
+PLAIN = monitored(labels=None, performance=None, deduplicate=False)
+
+
+def calls(rows: int, **fields: Any) -> int:
+    """Python functions that are called while a record is read, judged and binned."""
+    partition = ObservePartition([PLAIN], 0, 1)
+    value = json.dumps(
+        {
+            "batch_id": "b",
+            "model_id": "m",
+            "model_version": "1",
+            "prediction_ids": [f"p{n}" for n in range(rows)],
+            "timestamps": [T0 + n for n in range(rows)],
+            "features": {"amount": packed([100.0] * rows), "color": ["red", "green"] * (rows // 2)},
+            "predictions": ["yes", "no"] * (rows // 2),
+            "scores": packed([0.5] * rows),
+        }
+        | fields
+    ).encode()
+    count = 0
+
+    def called(frame: Any, event: str, arg: Any) -> None:
+        nonlocal count
+        count += event == "call"
+
+    sys.setprofile(called)
+    try:
+        partition.apply("predictions", [Rec(0, APPEND_MS, value)])
+        partition._bin(partition.states["m"])
+    finally:
+        sys.setprofile(None)
+    assert accounted(partition)["counted"] == rows
+    return count
+
+
+@pytest.mark.parametrize("form", ["packed", "arrays"])
+def test_no_python_function_is_called_for_a_row(form: str) -> None:
+    """Where nothing is remembered, a record costs the same number of calls however long it is."""
+    few, more = 600, 6_000  # on one side of the length from which a column is sorted
+
+    def cost(rows: int) -> int:
+        arrays = {"amount": [100.0, None] * (rows // 2), "color": ["red", "green"] * (rows // 2)}
+        fields = {"features": arrays, "scores": [0.5] * rows} if form == "arrays" else {}
+        return calls(rows, **fields)
+
+    cost(few)
+    assert cost(few) == cost(more) < 1_000
