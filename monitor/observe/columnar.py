@@ -219,7 +219,9 @@ class _Reader:
             or not 1 <= min(lengths) <= max(lengths) <= MAX_ID
         ):
             n = next(n for n, key in enumerate(ids) if not _ID.search(key))
-            raise Rejected("limit_id", f"$.prediction_ids[{n}]: {ids[n]!r:.140} is no id")
+            # Not what it is: that may be anything.
+            why = f"no 1 to {MAX_ID} letters, digits or any of . _ : / @ -"
+            raise Rejected("limit_id", f"$.prediction_ids[{n}]: {why}")
 
     def times(self, decoded: Decoded) -> Times:
         """Event times int64[rows] in ms."""
