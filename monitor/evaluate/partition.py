@@ -6,10 +6,11 @@ import msgspec
 
 from monitor.evaluate.clock import Clock
 from monitor.evaluate.events import events
+from monitor.evaluate.input_sums import InputSums, SumRow
 from monitor.evaluate.inputs import InputCursor, InputWindows
 from monitor.evaluate.judged import Judged
+from monitor.evaluate.outcome_sums import OutcomeSums
 from monitor.evaluate.outcomes import OutcomeCursor, OutcomeWindows, VersionRow
-from monitor.evaluate.store import PaneStore
 from monitor.observe.model import Monitored
 from monitor.panes.codec import FORMAT
 from monitor.panes.flush import Flush, Record, Unlogged
@@ -19,27 +20,34 @@ _ROW = msgspec.msgpack.Encoder().encode
 
 
 class ModelRow(msgspec.Struct, array_like=True):
-    """How far the windows of a model have been judged."""
+    """How far the windows of a model have been judged, and its panes are settled.
+
+    `edge`, `gone` and `fingerprint` are those of the sums of inputs; `dropped` says before which
+    time outcome panes are judged and gone.
+    """
 
     model_id: str
     inputs: dict[str, InputCursor]
     outcomes: OutcomeCursor | None
     dropped: dict[str, int]
     format: int = FORMAT
+    edge: int = UNHEARD
+    gone: list[int] = []
+    fingerprint: str | None = None
 
 
 _decode_model = msgspec.msgpack.Decoder(ModelRow).decode
 _decode_version = msgspec.msgpack.Decoder(VersionRow).decode
+_decode_sum = msgspec.msgpack.Decoder(SumRow).decode
 
 
 class ModelWindows:
-    """All windows of one model, and the panes that they need."""
+    """All windows of one model, and the sums that they share."""
 
     def __init__(self, model: Monitored) -> None:
         self.model = model
-        self.store = PaneStore()
-        #: Panes before these starts are judged and gone; a repeated snapshot of one is ignored.
-        self.dropped: dict[str, int] = {}
+        self.input_sums = InputSums(model)
+        self.outcome_sums = OutcomeSums(model)
         spec = model.spec
         self.inputs: dict[str, InputWindows] = {}
         if spec.data_drift:
@@ -51,48 +59,53 @@ class ModelWindows:
         if spec.performance and spec.labels:
             self.outcomes = OutcomeWindows(model, spec.performance, spec.labels)
 
-    def take(self, pane: InputPane | OutcomePane) -> bytes | None:
-        """Replace a snapshot; return its row key, None if no window needs it any more."""
-        kind = "input" if isinstance(pane, InputPane) else "outcome"
-        needed = self.inputs if kind == "input" else self.outcomes
-        if not needed or pane.start_ms < self.dropped.get(kind, pane.start_ms):
-            return None
-        return _ROW(["pane", pane.model_id, *self.store.put(pane)])
+    def take(self, pane: InputPane | OutcomePane) -> bool:
+        """Hold or replace a snapshot; say whether any window still needs it."""
+        if isinstance(pane, InputPane):
+            return bool(self.inputs) and self.input_sums.put(pane)
+        return self.outcomes is not None and self.outcome_sums.put(pane)
 
-    def advance(self, clock: Clock) -> list[Judged]:
-        """Judge whatever time has completed."""
+    def advance(self, clock: Clock) -> tuple[bool, list[Judged]]:
+        """Settle and judge whatever time has completed; say whether anything has changed."""
         spec = self.model.spec
         inputs_ms = clock.inputs(spec)
+        settled = self.input_sums.settle(inputs_ms)
         judged: list[Judged] = []
         for windows in self.inputs.values():
-            judged += windows.advance(self.store, inputs_ms)
+            judged += windows.advance(self.input_sums, inputs_ms)
         if self.outcomes:
-            judged += self.outcomes.advance(self.store, inputs_ms, clock.labels(spec))
-        return judged
+            judged += self.outcomes.advance(self.outcome_sums, inputs_ms, clock.labels(spec))
+        return settled or bool(judged), judged
 
-    def forget(self) -> list[bytes]:
-        """Drop panes that no window needs any more; return their row keys."""
-        needed = {
-            "input": [windows.needed_from() for windows in self.inputs.values()],
-            "outcome": [self.outcomes.needed_from()] if self.outcomes else [],
-        }
-        keys = []
-        for kind, starts in needed.items():
-            known = [start for start in starts if start is not None]
-            if known and len(known) == len(starts):
-                self.dropped[kind] = max(min(known), self.dropped.get(kind, min(known)))
-                dropped = self.store.drop(kind, self.dropped[kind], self.model.fingerprint)
-                keys += [_ROW(["pane", self.model.spec.id, *pane]) for pane in dropped]
-        return keys
+    def forget(self) -> None:
+        """Drop what no window needs any more."""
+        needed = [(windows.window, windows.at.needed_from) for windows in self.inputs.values()]
+        known = [(window, start) for window, start in needed if start is not None]
+        if known and len(known) == len(needed):
+            self.input_sums.forget(known)
+        before = self.outcomes.needed_from() if self.outcomes else None
+        if before is not None:
+            self.outcome_sums.forget(before)
+
+    def rows(self) -> dict[bytes, bytes | None]:
+        """Rows of snapshots and sums that have changed; None where one has gone."""
+        changed = self.input_sums.rows | self.outcome_sums.rows
+        self.input_sums.rows, self.outcome_sums.rows = {}, {}
+        return {_ROW(key): row for key, row in changed.items()}
 
     def to_row(self) -> bytes:
         """Cursors and histories as bytes."""
+        gone = self.outcome_sums.gone
         return _ROW(
             ModelRow(
                 self.model.spec.id,
                 {name: windows.cursor for name, windows in self.inputs.items()},
                 self.outcomes.cursor if self.outcomes else None,
-                self.dropped,
+                {} if gone is None else {"outcome": gone},
+                FORMAT,
+                self.input_sums.edge,
+                self.input_sums.gone,
+                self.input_sums.fingerprint,
             )
         )
 
@@ -107,13 +120,22 @@ class ModelWindows:
         self.outcomes.touched = set()
         return rows
 
-    def restore(self, row: ModelRow, versions: list[VersionRow]) -> None:
+    def restore_snapshot(self, pane: InputPane | OutcomePane) -> None:
+        """Take up a snapshot."""
+        if isinstance(pane, InputPane):
+            self.input_sums.restore_snapshot(pane)
+        else:
+            self.outcome_sums.restore_snapshot(pane)
+
+    def restore(self, row: ModelRow, versions: list[VersionRow], sums: list[SumRow]) -> None:
         """Take up what was written; a signal that was added since begins anew."""
-        self.dropped = dict(row.dropped)
+        self.input_sums.restore(sums, row.edge, row.gone, row.fingerprint)
+        self.outcome_sums.gone = row.dropped.get("outcome")
         for name, windows in self.inputs.items():
-            windows.resume(row.inputs.get(name), self.dropped.get("input", UNHEARD))
+            cursors = [cursor for known, cursor in row.inputs.items() if known == name]
+            windows.resume(cursors, self.input_sums)
         if self.outcomes:
-            self.outcomes.resume(row.outcomes, versions, self.dropped.get("outcome", UNHEARD))
+            self.outcomes.resume(row.outcomes, versions, row.dropped.get("outcome", UNHEARD))
 
 
 class EvaluatePartition(Unlogged):
@@ -124,6 +146,8 @@ class EvaluatePartition(Unlogged):
         self.windows: dict[str, ModelWindows] = {}
         self.clock = Clock(sources)
         self._flush = Flush()
+        #: Models with other snapshots, and those whose windows or sums have moved on.
+        self._changed: set[str] = set()
         self._touched: set[str] = set()
         self._stored: set[bytes] = set()
 
@@ -142,13 +166,14 @@ class EvaluatePartition(Unlogged):
                 self._flush.rows[_ROW(["source", message.source])] = record.value
                 continue
             windows = self._of(message.model_id)
-            key = windows.take(message) if windows else None
-            if key is not None:
-                self._flush.rows[key] = record.value
+            if windows and windows.take(message):
+                self._changed.add(message.model_id)
         offsets = self.clock.offsets()
         for model_id, windows in self.windows.items():
-            for judged in windows.advance(self.clock):
+            touched, judgements = windows.advance(self.clock)
+            if touched:
                 self._touched.add(model_id)
+            for judged in judgements:
                 self._flush.outputs += events(judged, windows.model, offsets)
 
     @property
@@ -159,17 +184,15 @@ class EvaluatePartition(Unlogged):
     def drain(self, offsets: Mapping[str, int], heartbeat: bool, idle: tuple[str, ...]) -> Flush:
         """Rows that changed, and the events of windows that closed."""
         flush, self._flush = self._flush, Flush()
-        for model_id in sorted(self._touched):
+        for model_id in sorted(self._changed | self._touched):
             windows = self.windows[model_id]
-            for key in windows.forget():
-                # A pane that came and went between two flushes never was a row.
-                flush.rows.pop(key, None)
-                if key in self._stored:
-                    flush.rows[key] = None
-            flush.rows[_ROW(["model", model_id])] = windows.to_row()
-            written = windows.version_rows().items()
+            if model_id in self._touched:
+                windows.forget()
+                flush.rows[_ROW(["model", model_id])] = windows.to_row()
+            written = (windows.rows() | windows.version_rows()).items()
+            # A row that came and went between two flushes never was one.
             flush.rows |= {k: row for k, row in written if row is not None or k in self._stored}
-        self._touched = set()
+        self._changed, self._touched = set(), set()
         for key, value in flush.rows.items():
             (self._stored.discard if value is None else self._stored.add)(key)
         return flush
@@ -178,6 +201,7 @@ class EvaluatePartition(Unlogged):
         """Take up the committed rows."""
         models: list[ModelRow] = []
         versions: dict[str, list[VersionRow]] = {}
+        sums: dict[str, list[SumRow]] = {}
         self._stored = set(rows)
         for key, value in rows.items():
             kind = msgspec.msgpack.decode(key)[0]
@@ -186,13 +210,19 @@ class EvaluatePartition(Unlogged):
             elif kind == "version":
                 version = _decode_version(value)
                 versions.setdefault(version.model_id, []).append(version)
+            elif kind in ("sum", "foreign"):
+                sum_ = _decode_sum(value)
+                sums.setdefault(sum_.model_id, []).append(sum_)
             else:
                 message = decode(value)
                 if isinstance(message, Progress):
                     self.clock.hear(message)
                 elif windows := self._of(message.model_id):
-                    windows.store.put(message)
+                    windows.restore_snapshot(message)
         for model in models:
             windows = self._of(model.model_id)
             if windows:
-                windows.restore(model, versions.get(model.model_id, []))
+                known = sums.get(model.model_id, [])
+                windows.restore(model, versions.get(model.model_id, []), known)
+                if model.fingerprint != windows.model.fingerprint:
+                    self._touched.add(model.model_id)

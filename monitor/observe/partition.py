@@ -207,7 +207,9 @@ class ObservePartition:
         """Send panes that no event can change any more; keep the other changed ones as rows."""
         mark = self.marks.of("predictions", state.id)
         still = state.pane_ms + state.lateness_ms
-        for key in [k for k in state.foreign if k[1] + still <= mark]:
+        # Those of an earlier configuration go with the pane of ours that they begin in: evaluate
+        # settles by our panes.
+        for key in [k for k in state.foreign if k[1] - k[1] % state.pane_ms + still <= mark]:
             for message in state.foreign.pop(key):
                 flush.outputs.append(Output("panes", state.id.encode(), encode(message)))
                 self._delete(_input_row(message), flush)

@@ -23,6 +23,8 @@ from monitor.registry.specs import (
 )
 
 LONGEST_WINDOW_MS = 30 * DAY_MS
+#: A week by five minutes: so many sums are held of a window, each a row or more a version.
+MOST_HOPS = 2016
 LONGEST_LATENESS_MS = 7 * DAY_MS
 LONGEST_DISORDER_MS = DAY_MS
 LONGEST_DELAY_MS = 366 * DAY_MS
@@ -217,6 +219,12 @@ def _window(window: shape.Window, where: str, problems: Problems) -> WindowSpec:
             f"{where}.hop",
             f"is {duration_text(hop)}, which does not divide the size {window.size}; windows are "
             "made of whole hops",
+        )
+    elif len(problems) == before and size > MOST_HOPS * hop:
+        problems.at(
+            f"{where}.hop",
+            f"is {duration_text(hop)}, {size // hop} times in {window.size}; a window is at most "
+            f"{MOST_HOPS} hops long",
         )
     if lateness > LONGEST_LATENESS_MS:
         problems.at(
