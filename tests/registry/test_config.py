@@ -315,6 +315,7 @@ def of_kafka(extra: str) -> str:
         (of_drift("window: {size: 90s}"), 3, "size is 90s; it must be whole minutes, at least 1m"),
         (of_drift("window: {size: 1h, hop: 0m}"), 3, "hop is 0s; it must be whole minutes"),
         (of_drift("window: {size: 31d}"), 3, "size is 31d; a window is at most 30d long"),
+        (of_drift("window: {size: 30d, hop: 5m}"), 3, "hop is 5m, 8640 times in 30d; a window is"),
         (of_drift("window: {size: 1h, hop: 2h}"), 3, "hop is 2h, which does not divide the size"),
         (of_drift("window: {allowed_lateness: 8d}"), 3, "allowed_lateness is 8d; it must be at"),
         (of_drift("thresholds: {psy: 1}"), 3, 'unknown key "psy" in signals.data_drift.thresholds'),
