@@ -18,9 +18,9 @@ def model(minutes: int) -> Monitored:
     size = minutes * MINUTE
     window = WindowSpec(size_ms=size, hop_ms=size, allowed_lateness_ms=0)
     return monitored(
-        data_drift=DataDriftSpec(window=window, min_samples=50),
+        data_drift=DataDriftSpec(windows=(window,), min_samples=50),
         prediction_drift=None,
-        performance=PerformanceSpec(window=window, min_samples=20),
+        performance=PerformanceSpec(windows=(window,), min_samples=20),
     )
 
 

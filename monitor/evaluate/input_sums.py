@@ -253,9 +253,7 @@ class InputSums:
         start = _down(pane.start_ms, self.units[0])
         self.waiting.setdefault(start, {})[snapshot_key(pane)] = pane
 
-    def restore(
-        self, rows: list[SumRow], edge_ms: int, gone: list[int], fingerprint: str | None
-    ) -> None:
+    def restore(self, rows: list[SumRow], edge_ms: int, gone: list[int], fingerprint: str) -> None:
         """Take up what was settled; under another configuration it is foreign from now on."""
         for row in rows:
             if not row.counts:

@@ -22,6 +22,7 @@ Signal = Literal["data_drift", "prediction_drift"]
 class InputCursor(msgspec.Struct, array_like=True, frozen=True):
     """How far the windows of a signal have been judged, and what windows they were, in ms."""
 
+    signal: str
     next_end: int | None
     silent: bool
     size_ms: int
@@ -46,14 +47,15 @@ class InputWindows:
     def cursor(self) -> InputCursor:
         """What `resume` takes up."""
         size, hop = self.window.size_ms, self.window.hop_ms
-        return InputCursor(self.at.next_end, self.silent, size, hop, self.whole_from)
+        return InputCursor(self.signal, self.at.next_end, self.silent, size, hop, self.whole_from)
 
     def resume(self, cursors: Sequence[InputCursor], sums: InputSums) -> None:
-        """Go on after a restart, given where the signal's windows stood.
+        """Go on after a restart, given where all windows stood.
 
         Windows of another length than before begin where the last of those ended, and those of a
         new signal with what is not settled yet.
         """
+        cursors = [cursor for cursor in cursors if cursor.signal == self.signal]
         for cursor in cursors:
             if (cursor.size_ms, cursor.hop_ms) == (self.window.size_ms, self.window.hop_ms):
                 self.at.next_end, self.silent = cursor.next_end, cursor.silent

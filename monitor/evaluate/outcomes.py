@@ -6,7 +6,7 @@ whole of `labels.max_delay`; each time only labels up to that age count, in the 
 baseline, so that the verdict depends on event time alone.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -21,7 +21,7 @@ from monitor.events.cloudevents import rfc3339
 from monitor.observe.model import Monitored
 from monitor.panes.codec import Counts
 from monitor.panes.messages import END, UNHEARD
-from monitor.registry.specs import LabelsSpec, PerformanceSpec
+from monitor.registry.specs import LabelsSpec, PerformanceSpec, WindowSpec
 from monitor.stats.performance import performance
 
 ARTICLE_PERIODS = 4
@@ -47,16 +47,20 @@ class VersionRow(msgspec.Struct, array_like=True, frozen=True):
 
     model_id: str
     version: str
+    size_ms: int
+    hop_ms: int
     history: list[list[tuple[int, float]]]
     published: dict[int, int]
 
 
 class OutcomeWindows:
-    """The performance windows of one model; cursors and histories by label age."""
+    """The performance windows of one length of one model; cursors and histories by label age."""
 
-    def __init__(self, model: Monitored, signal: PerformanceSpec, labels: LabelsSpec) -> None:
+    def __init__(
+        self, model: Monitored, signal: PerformanceSpec, window: WindowSpec, labels: LabelsSpec
+    ) -> None:
         self.model = model
-        self.window = closing_with_panes(signal.window, model)
+        self.window = closing_with_panes(window, model)
         self.metric = signal.metric
         self.labels = labels
         #: What the history holds: figures of another measure say nothing about this one.
@@ -87,7 +91,8 @@ class OutcomeWindows:
             self.history.pop(version, None)
             self.published.pop(version, None)
             return None
-        return VersionRow(self.model.spec.id, version, history, published)
+        size, hop = self.window.size_ms, self.window.hop_ms
+        return VersionRow(self.model.spec.id, version, size, hop, history, published)
 
     @property
     def cursor(self) -> OutcomeCursor:
@@ -102,25 +107,31 @@ class OutcomeWindows:
         )
 
     def resume(
-        self, cursor: OutcomeCursor | None, versions: list[VersionRow], gone_before: int
+        self, cursors: Sequence[OutcomeCursor], versions: Sequence[VersionRow], gone_before: int
     ) -> None:
-        """Go on after a restart; with other windows or ages, histories begin anew."""
-        if cursor is None:
-            self.whole_from = gone_before
-            return
-        was = (cursor.size_ms, cursor.hop_ms, cursor.ages)
-        if was == (self.window.size_ms, self.window.hop_ms, self.ages):
-            self.at = [Cursor(self.window, end) for end in cursor.next_end]
-            if cursor.measure == self.measure:
-                self.history = {row.version: row.history for row in versions}
-            self.published = {row.version: row.published for row in versions}
-            self.whole_from = cursor.whole_from
-            return
+        """Go on after a restart, given where all windows stood; of other ones, begin anew.
+
+        Windows of another length, or judged at other ages, begin where the last of those ended
+        that had been judged at all ages.
+        """
+        shape = self.window.size_ms, self.window.hop_ms
+        for cursor in cursors:
+            if (cursor.size_ms, cursor.hop_ms, cursor.ages) == (*shape, self.ages):
+                mine = [row for row in versions if (row.size_ms, row.hop_ms) == shape]
+                self.at = [Cursor(self.window, end) for end in cursor.next_end]
+                if cursor.measure == self.measure:
+                    self.history = {row.version: row.history for row in mine}
+                self.published = {row.version: row.published for row in mine}
+                self.whole_from = cursor.whole_from
+                return
         self.whole_from = gone_before
-        ends = [end for end in cursor.next_end if end is not None]
-        if ends:
-            # The age that lags most: what was judged at it, was judged at all of them.
-            end = first_end(self.window, min(ends) - cursor.hop_ms)
+        judged = [
+            min(ends) - cursor.hop_ms
+            for cursor in cursors
+            if (ends := [end for end in cursor.next_end if end is not None])
+        ]
+        if judged:
+            end = first_end(self.window, max(judged))
             self.at = [Cursor(self.window, end) for _ in self.ages]
 
     def needed_from(self) -> int | None:

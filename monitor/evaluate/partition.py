@@ -22,18 +22,18 @@ _ROW = msgspec.msgpack.Encoder().encode
 class ModelRow(msgspec.Struct, array_like=True):
     """How far the windows of a model have been judged, and its panes are settled.
 
-    `edge`, `gone` and `fingerprint` are those of the sums of inputs; `dropped` says before which
-    time outcome panes are judged and gone.
+    `edge`, `gone` and `fingerprint` are those of the sums of inputs; outcome panes that start
+    before `dropped` are judged and gone.
     """
 
     model_id: str
-    inputs: dict[str, InputCursor]
-    outcomes: OutcomeCursor | None
-    dropped: dict[str, int]
+    inputs: list[InputCursor]
+    outcomes: list[OutcomeCursor]
+    edge: int
+    gone: list[int]
+    fingerprint: str
+    dropped: int | None
     format: int = FORMAT
-    edge: int = UNHEARD
-    gone: list[int] = []
-    fingerprint: str | None = None
 
 
 _decode_model = msgspec.msgpack.Decoder(ModelRow).decode
@@ -49,21 +49,25 @@ class ModelWindows:
         self.input_sums = InputSums(model)
         self.outcome_sums = OutcomeSums(model)
         spec = model.spec
-        self.inputs: dict[str, InputWindows] = {}
+        self.inputs: list[InputWindows] = []
         if spec.data_drift:
-            self.inputs["data_drift"] = InputWindows(model, "data_drift", spec.data_drift.window)
+            windows = spec.data_drift.windows
+            self.inputs += [InputWindows(model, "data_drift", window) for window in windows]
         if spec.prediction_drift:
-            window = spec.prediction_drift.window
-            self.inputs["prediction_drift"] = InputWindows(model, "prediction_drift", window)
-        self.outcomes: OutcomeWindows | None = None
+            windows = spec.prediction_drift.windows
+            self.inputs += [InputWindows(model, "prediction_drift", window) for window in windows]
+        self.outcomes: list[OutcomeWindows] = []
         if spec.performance and spec.labels:
-            self.outcomes = OutcomeWindows(model, spec.performance, spec.labels)
+            signal, labels = spec.performance, spec.labels
+            self.outcomes += [OutcomeWindows(model, signal, w, labels) for w in signal.windows]
+        #: Rows of versions that belong to windows of an earlier configuration.
+        self._stale: list[VersionRow] = []
 
     def take(self, pane: InputPane | OutcomePane) -> bool:
         """Hold or replace a snapshot; say whether any window still needs it."""
         if isinstance(pane, InputPane):
             return bool(self.inputs) and self.input_sums.put(pane)
-        return self.outcomes is not None and self.outcome_sums.put(pane)
+        return bool(self.outcomes) and self.outcome_sums.put(pane)
 
     def advance(self, clock: Clock) -> tuple[bool, list[Judged]]:
         """Settle and judge whatever time has completed; say whether anything has changed."""
@@ -71,21 +75,22 @@ class ModelWindows:
         inputs_ms = clock.inputs(spec)
         settled = self.input_sums.settle(inputs_ms)
         judged: list[Judged] = []
-        for windows in self.inputs.values():
-            judged += windows.advance(self.input_sums, inputs_ms)
-        if self.outcomes:
-            judged += self.outcomes.advance(self.outcome_sums, inputs_ms, clock.labels(spec))
+        for inputs in self.inputs:
+            judged += inputs.advance(self.input_sums, inputs_ms)
+        for outcomes in self.outcomes:
+            judged += outcomes.advance(self.outcome_sums, inputs_ms, clock.labels(spec))
         return settled or bool(judged), judged
 
     def forget(self) -> None:
         """Drop what no window needs any more."""
-        needed = [(windows.window, windows.at.needed_from) for windows in self.inputs.values()]
-        known = [(window, start) for window, start in needed if start is not None]
-        if known and len(known) == len(needed):
+        inputs = [(windows.window, windows.at.needed_from) for windows in self.inputs]
+        known = [(window, start) for window, start in inputs if start is not None]
+        if known and len(known) == len(inputs):
             self.input_sums.forget(known)
-        before = self.outcomes.needed_from() if self.outcomes else None
-        if before is not None:
-            self.outcome_sums.forget(before)
+        outcomes = [windows.needed_from() for windows in self.outcomes]
+        starts = [start for start in outcomes if start is not None]
+        if starts and len(starts) == len(outcomes):
+            self.outcome_sums.forget(min(starts))
 
     def rows(self) -> dict[bytes, bytes | None]:
         """Rows of snapshots and sums that have changed; None where one has gone."""
@@ -95,29 +100,29 @@ class ModelWindows:
 
     def to_row(self) -> bytes:
         """Cursors and histories as bytes."""
-        gone = self.outcome_sums.gone
         return _ROW(
             ModelRow(
                 self.model.spec.id,
-                {name: windows.cursor for name, windows in self.inputs.items()},
-                self.outcomes.cursor if self.outcomes else None,
-                {} if gone is None else {"outcome": gone},
-                FORMAT,
+                [windows.cursor for windows in self.inputs],
+                [windows.cursor for windows in self.outcomes],
                 self.input_sums.edge,
                 self.input_sums.gone,
                 self.input_sums.fingerprint,
+                self.outcome_sums.gone,
             )
         )
 
     def version_rows(self) -> dict[bytes, bytes | None]:
         """Rows of the versions that have changed; None where a version is forgotten."""
-        if not self.outcomes:
-            return {}
-        rows: dict[bytes, bytes | None] = {}
-        for version in sorted(self.outcomes.touched):
-            row = self.outcomes.version_row(version)
-            rows[_ROW(["version", self.model.spec.id, version])] = _ROW(row) if row else None
-        self.outcomes.touched = set()
+        rows: dict[bytes, bytes | None] = {_version_key(row): None for row in self._stale}
+        self._stale = []
+        for windows in self.outcomes:
+            shape = windows.window.size_ms, windows.window.hop_ms
+            for version in sorted(windows.touched):
+                row = windows.version_row(version)
+                key = ["version", self.model.spec.id, version, *shape]
+                rows[_ROW(key)] = _ROW(row) if row else None
+            windows.touched = set()
         return rows
 
     def restore_snapshot(self, pane: InputPane | OutcomePane) -> None:
@@ -127,15 +132,22 @@ class ModelWindows:
         else:
             self.outcome_sums.restore_snapshot(pane)
 
-    def restore(self, row: ModelRow, versions: list[VersionRow], sums: list[SumRow]) -> None:
-        """Take up what was written; a signal that was added since begins anew."""
+    def restore(self, row: ModelRow, versions: list[VersionRow], sums: list[SumRow]) -> bool:
+        """Take up what was written; say whether a changed configuration makes rows change."""
         self.input_sums.restore(sums, row.edge, row.gone, row.fingerprint)
-        self.outcome_sums.gone = row.dropped.get("outcome")
-        for name, windows in self.inputs.items():
-            cursors = [cursor for known, cursor in row.inputs.items() if known == name]
-            windows.resume(cursors, self.input_sums)
-        if self.outcomes:
-            self.outcomes.resume(row.outcomes, versions, row.dropped.get("outcome", UNHEARD))
+        self.outcome_sums.gone = row.dropped
+        for inputs in self.inputs:
+            inputs.resume(row.inputs, self.input_sums)
+        for outcomes in self.outcomes:
+            gone = UNHEARD if row.dropped is None else row.dropped
+            outcomes.resume(row.outcomes, versions, gone)
+        known = {(o.window.size_ms, o.window.hop_ms) for o in self.outcomes}
+        self._stale = [v for v in versions if (v.size_ms, v.hop_ms) not in known]
+        return bool(self._stale or self.input_sums.rows)
+
+
+def _version_key(row: VersionRow) -> bytes:
+    return _ROW(["version", row.model_id, row.version, row.size_ms, row.hop_ms])
 
 
 class EvaluatePartition(Unlogged):
@@ -223,6 +235,5 @@ class EvaluatePartition(Unlogged):
             windows = self._of(model.model_id)
             if windows:
                 known = sums.get(model.model_id, [])
-                windows.restore(model, versions.get(model.model_id, []), known)
-                if model.fingerprint != windows.model.fingerprint:
+                if windows.restore(model, versions.get(model.model_id, []), known):
                     self._touched.add(model.model_id)

@@ -23,6 +23,8 @@ from monitor.registry.specs import (
 )
 
 LONGEST_WINDOW_MS = 30 * DAY_MS
+#: From five minutes to thirty days, each twice as long as the one before.
+MOST_WINDOWS = 14
 #: A week by five minutes: so many sums are held of a window, each a row or more a version.
 MOST_HOPS = 2016
 LONGEST_LATENESS_MS = 7 * DAY_MS
@@ -161,7 +163,7 @@ def _data_drift(
         return None
     limits: dict[str, _Levels] = {"psi": signal.thresholds.psi, "rates": signal.thresholds.rates}
     return DataDriftSpec(
-        window=_window(signal.window, f"{where}.window", problems),
+        windows=_windows(signal.window, f"{where}.window", problems),
         min_samples=signal.min_samples,
         thresholds=_thresholds(limits, where, problems),
         include=tuple(sorted(set(signal.features.include))),
@@ -179,7 +181,7 @@ def _prediction_drift(
         "js_divergence": signal.thresholds.js_divergence,
     }
     return PredictionDriftSpec(
-        window=_window(signal.window, f"{where}.window", problems),
+        windows=_windows(signal.window, f"{where}.window", problems),
         min_samples=signal.min_samples,
         thresholds=_thresholds(limits, where, problems),
     )
@@ -195,12 +197,31 @@ def _performance(
         "concept": signal.thresholds.concept,
     }
     return PerformanceSpec(
-        window=_window(signal.window, f"{where}.window", problems),
+        windows=_windows(signal.window, f"{where}.window", problems),
         metric=signal.metric,
         min_samples=signal.min_samples,
         thresholds=_thresholds(limits, where, problems),
         periods=signal.periods,
     )
+
+
+def _windows(windows: shape.Windows, where: str, problems: Problems) -> tuple[WindowSpec, ...]:
+    if isinstance(windows, shape.Window):
+        return (_window(windows, where, problems),)
+    if not 1 <= len(windows) <= MOST_WINDOWS:
+        problems.at(where, f"has {len(windows)} windows; from 1 to {MOST_WINDOWS} are possible")
+    resolved: dict[int, int] = {}
+    specs = []
+    for n, window in enumerate(windows):
+        specs.append(_window(window, f"{where}[{n}]", problems))
+        first = resolved.setdefault(specs[-1].size_ms, n)
+        if first != n:
+            # Both would say the same of the same time, under one event key.
+            problems.at(
+                f"{where}[{n}].size",
+                f"is {window.size}, like that of window[{first}]; keep the one of the shorter hop",
+            )
+    return tuple(specs)
 
 
 def _window(window: shape.Window, where: str, problems: Problems) -> WindowSpec:

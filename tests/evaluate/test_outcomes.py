@@ -30,7 +30,7 @@ def model(
     settings_: dict[str, Any] = {
         "data_drift": None,
         "prediction_drift": None,
-        "performance": PerformanceSpec(window=window, min_samples=10),
+        "performance": PerformanceSpec(windows=(window,), min_samples=10),
         "labels": LabelsSpec(max_delay_ms=8 * HOUR, min_coverage=min_coverage),
     }
     return Monitored(spec(id, **{**settings_, **changes}), BASELINE)

@@ -23,8 +23,8 @@ VERSIONS = ("1", "2")
 def model(*windows: WindowSpec, **changes: Any) -> Monitored:
     """A model with windows of two lengths."""
     settings_: dict[str, Any] = {
-        "data_drift": DataDriftSpec(window=windows[0], min_samples=1),
-        "prediction_drift": PredictionDriftSpec(window=windows[1]),
+        "data_drift": DataDriftSpec(windows=(windows[0],), min_samples=1),
+        "prediction_drift": PredictionDriftSpec(windows=(windows[1],)),
         "performance": None,
         "labels": None,
     }
@@ -45,13 +45,13 @@ class Hours:
         """Hear of every window that is judged: the last judgement of each is the published one."""
         windows = self.scene.partition._of("m")
         assert windows
-        for name, one in windows.inputs.items():
+        for one in windows.inputs:
 
-            def judge(version: str, total: Any, end: int, name: str = name, one: Any = one) -> Any:
+            def judge(version: str, total: Any, end: int, one: Any = one) -> Any:
                 span = ((end - one.window.size_ms - T0) // HOUR_MS, (end - T0) // HOUR_MS)
                 assert not total.foreign
                 assert one.whole_from <= end - one.window.size_ms
-                self.judged[name, *span, version] = total.rows, total.counts.tolist()
+                self.judged[one.signal, *span, version] = total.rows, total.counts.tolist()
                 return iter(())
 
             one._judge = judge  # type: ignore[method-assign]
