@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from monitor.errors import DataError
 from monitor.evaluate.clock import Clock
 from monitor.evaluate.events import events
 from monitor.evaluate.input_sums import InputSums, SumRow
@@ -14,7 +15,7 @@ from monitor.evaluate.outcomes import OutcomeCursor, OutcomeWindows, VersionRow
 from monitor.observe.model import Monitored
 from monitor.panes.codec import FORMAT
 from monitor.panes.flush import Flush, Record, Unlogged
-from monitor.panes.messages import UNHEARD, InputPane, OutcomePane, Progress, decode
+from monitor.panes.messages import UNHEARD, InputPane, OutcomePane, Progress, decode, encode
 
 _ROW = msgspec.msgpack.Encoder().encode
 
@@ -80,6 +81,22 @@ class ModelWindows:
         for outcomes in self.outcomes:
             judged += outcomes.advance(self.outcome_sums, inputs_ms, clock.labels(spec))
         return settled or bool(judged), judged
+
+    def past(self, judged: Judged, clock: Clock) -> bool:
+        """Whether a verdict comes so late, after a first start or a catch-up, that it pages nobody.
+
+        A stream that replays the past has no present to be behind: whoever declares that wants to
+        hear of its past.
+        """
+        spec, age = self.model.spec, judged.age_ms
+        if spec.clock == "events":
+            return False
+        complete = judged.end_ms + self.model.lateness_ms
+        if age is None:
+            return complete <= clock.past(spec, "predictions")
+        known = judged.end_ms + age
+        inputs, labels = clock.past(spec, "predictions"), clock.past(spec, "labels")
+        return max(complete, known) <= inputs and known <= labels
 
     def forget(self) -> None:
         """Drop what no window needs any more."""
@@ -174,8 +191,9 @@ class EvaluatePartition(Unlogged):
         for record in records:
             message = decode(record.value or b"")
             if isinstance(message, Progress):
+                message = msgspec.structs.replace(message, told=record.timestamp)
                 self.clock.hear(message)
-                self._flush.rows[_ROW(["source", message.source])] = record.value
+                self._flush.rows[_ROW(["source", message.source])] = encode(message)
                 continue
             windows = self._of(message.model_id)
             if windows and windows.take(message):
@@ -186,7 +204,8 @@ class EvaluatePartition(Unlogged):
             if touched:
                 self._touched.add(model_id)
             for judged in judgements:
-                self._flush.outputs += events(judged, windows.model, offsets)
+                past = windows.past(judged, self.clock)
+                self._flush.outputs += events(judged, windows.model, offsets, past)
 
     @property
     def urgent(self) -> bool:
@@ -211,6 +230,15 @@ class EvaluatePartition(Unlogged):
 
     def restore(self, rows: Mapping[bytes, bytes]) -> None:
         """Take up the committed rows."""
+        try:
+            self._restore(rows)
+        except msgspec.ValidationError as error:
+            raise DataError(
+                f"a row of evaluate-state cannot be read ({error}): another version of Watchkeeper "
+                "wrote it; start under a new namespace, or run that version"
+            ) from None
+
+    def _restore(self, rows: Mapping[bytes, bytes]) -> None:
         models: list[ModelRow] = []
         versions: dict[str, list[VersionRow]] = {}
         sums: dict[str, list[SumRow]] = {}

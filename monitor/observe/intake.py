@@ -52,7 +52,8 @@ class Intake:
 
         `mistyped` names the features of a wrong type by position of the row.
         """
-        kept, times = self._in_time("predictions", state, rows, records)
+        kept, times, appended = self._in_time("predictions", state, rows, records)
+        self.marks.read("predictions", state.id, times, appended)
         found = self.marks.advance("predictions", state.id, times)
         pane = state.pane_ms
         late = times - times % pane + pane + state.lateness_ms <= found
@@ -131,7 +132,8 @@ class Intake:
 
     def labels(self, state: ModelState, rows: list[Any], records: list[Record]) -> set[PaneKey]:
         """Take labels of one model in offset order; return the outcome panes touched."""
-        kept, times = self._in_time("labels", state, rows, records)
+        kept, times, appended = self._in_time("labels", state, rows, records)
+        self.marks.read("labels", state.id, times, appended)
         found = self.marks.advance("labels", state.id, times)
         known = np.maximum(times, found).tolist()
         touched: set[PaneKey] = set()
@@ -168,7 +170,7 @@ class Intake:
 
     def reviews(self, state: ModelState, rows: list[Any], records: list[Record]) -> None:
         """Take reviews of one model: ids are remembered, and each is counted once."""
-        kept, times = self._in_time("reviews", state, rows, records)
+        kept, times, _ = self._in_time("reviews", state, rows, records)
         found = self.marks.advance("reviews", state.id, times)
         late = state.forgotten(times, found)
         state.memory.fetch_reviews([rows[k].review_id for k in kept])
@@ -199,14 +201,14 @@ class Intake:
 
     def _in_time(
         self, topic: str, state: ModelState, rows: list[Any], records: list[Record]
-    ) -> tuple[Sequence[int], Times]:
-        """Positions and event times in ms of the rows whose time can be believed."""
+    ) -> tuple[Sequence[int], Times, Times]:
+        """Positions, event times and append times in ms of the rows whose time can be believed."""
         times = np.array([event_ms(row.timestamp) for row in rows], dtype=np.int64)
         appended = np.array([record.timestamp for record in records], dtype=np.int64)
         future = times > appended + FUTURE_MS
         small = times < LEAST_PLAUSIBLE_MS
         if not (future.any() or small.any()):
-            return range(len(rows)), times
+            return range(len(rows)), times, appended
         for i in np.flatnonzero(future):
             why = f"event time is {int(times[i] - appended[i])} ms ahead, limit {FUTURE_MS}"
             rejected = Rejected("future_timestamp", why, "quarantined", state.id)
@@ -220,7 +222,7 @@ class Intake:
                     reason, outcome, why = ("future_timestamp", "quarantined", "before 1970")
                 self.reject(topic, records[i], Rejected(reason, why, outcome, state.id))
                 bad[i] = True
-        return np.flatnonzero(~bad).tolist(), times[~bad]
+        return np.flatnonzero(~bad).tolist(), times[~bad], appended[~bad]
 
 
 def orphaned(state: ModelState, key: str) -> Rejected:

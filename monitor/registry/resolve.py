@@ -29,6 +29,7 @@ MOST_WINDOWS = 14
 MOST_HOPS = 2016
 LONGEST_LATENESS_MS = 7 * DAY_MS
 LONGEST_DISORDER_MS = DAY_MS
+LONGEST_ALERT_AGE_MS = 366 * DAY_MS
 LONGEST_DELAY_MS = 366 * DAY_MS
 
 _Levels = shape.PsiLevels | shape.RateLevels | shape.JsLevels | shape.DropLevels
@@ -47,6 +48,7 @@ def resolve_model(model: shape.Model, where: str, problems: Problems) -> ModelSp
         vendor=model.vendor.name if model.vendor else None,
         clock=model.clock,
         disorder_ms=duration_ms(model.disorder),
+        max_alert_age_ms=duration_ms(model.max_alert_age),
         authority=model.authority,
         deduplicate=model.deduplicate,
         expected_rate=model.expected_rate,
@@ -97,6 +99,8 @@ class _Model:
             self.at("signals", "is empty; turn on data_drift, prediction_drift or performance")
         if duration_ms(model.disorder) > LONGEST_DISORDER_MS:
             self.at("disorder", f"is {model.disorder}; it must be at most 1d")
+        if not MINUTE_MS <= duration_ms(model.max_alert_age) <= LONGEST_ALERT_AGE_MS:
+            self.at("max_alert_age", f"is {model.max_alert_age}; it must be from 1m to 366d")
         if model.labels:
             self._labels(model.labels)
         if signals.performance:

@@ -210,6 +210,7 @@ class Model(Shape, frozen=True, kw_only=True):
     vendor: Vendor | None = None
     clock: Literal["append", "events"] = "append"
     disorder: Duration = "30s"
+    max_alert_age: Duration = "15m"
     authority: Annotated[
         Literal["observe", "dry_run"],
         Meta(extra={"later": {"approve": _AUTHORITY, "auto": _AUTHORITY}}),

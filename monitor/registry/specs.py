@@ -120,6 +120,7 @@ class ModelSpec(Struct, frozen=True, kw_only=True):
     vendor: str | None = None
     clock: Clock = "append"
     disorder_ms: int = 30 * SECOND_MS
+    max_alert_age_ms: int = 15 * MINUTE_MS
     authority: Authority = "dry_run"
     deduplicate: bool = True
     expected_rate: float | None = None

@@ -3,10 +3,13 @@
 import random
 from typing import Any
 
+import msgspec
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from monitor.errors import DataError
 from monitor.evaluate.outcome_sums import OutcomeSums
 from monitor.observe.model import Monitored
 from monitor.panes.codec import pack, unpack
@@ -199,3 +202,13 @@ def test_a_late_label_replaces_whatever_the_roll_up(
                     expected[value_ % shape[0], 0, 1] += value_ - 3
                 assert total[which].counts.tolist() == expected.tolist()
                 assert total[which].ours
+
+
+def test_rows_of_another_version_are_refused_with_the_remedy() -> None:
+    scene = Scene(model(minutes(60), minutes(60)))
+    Hours(scene, random.Random(1)).go_on(3, traffic=1.0)
+    scene.flush()
+    (key,) = (key for key in scene.rows if b"model" in key)
+    scene.rows[key] = msgspec.msgpack.encode(["m", {}, None, {}, 1])
+    with pytest.raises(DataError, match="another version of Watchkeeper wrote it; start under a"):
+        scene.crash()

@@ -310,6 +310,7 @@ def of_kafka(extra: str) -> str:
         (of_drift("min_samples: true"), 3, "min_samples is true; expected a whole number"),
         (of_drift("features: {include: '*'}"), 3, 'include is "*"; expected a list, as in [a, b]'),
         (of_drift("window: 1h"), 3, 'window is "1h"; expected a mapping of keys'),
+        ("id: m\nmax_alert_age: 30s\nsignals: {data_drift: }", 2, "max_alert_age is 30s; it must"),
         (of_drift("window: []"), 3, "window has 0 windows; from 1 to 14 are possible"),
         (of_drift("window: [1h]"), 3, 'window[0] is "1h"; expected a mapping of keys'),
         (
