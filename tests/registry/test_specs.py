@@ -60,6 +60,7 @@ def test_every_field_but_the_hash_itself_is_in_the_hash() -> None:
         "id": "n", "task": "regression", "risk_tier": "high", "owners": {"business": "x"},
         "vendor": "acme", "clock": "events", "disorder_ms": 1, "authority": "observe",
         "deduplicate": False, "expected_rate": 5.0, "features": {"a": "numeric"}, "positive": "1",
+        "max_alert_age_ms": 1,
         "baseline": {"type": "reference", "path": "b.json"}, "data_drift": {},
         "prediction_drift": {}, "performance": {}, "labels": {}, "config_hash": "x",
     }  # fmt: skip
