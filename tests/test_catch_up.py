@@ -79,7 +79,7 @@ class Live:
         for event in self.pipeline.events("drift-events").values():
             if event["data"]["kind"] == "drift":
                 end = (to_ms(event["data"]["window"]["end"]) - T0) // MINUTE
-                found.setdefault(end, set()).add(event["data"]["past"])
+                found.setdefault(end, set()).add(event["data"].get("past", False))
         return found
 
 

@@ -73,7 +73,7 @@ def _drift(
         config_hash=model.spec.config_hash,
         provisional=False,
         decidable=True,
-        past=past,
+        past=past or msgspec.UNSET,
         age_ms=judged.age_ms,
         statistics=finding.statistics,
         top_bins=[TopBin(b.bin, b.reference, b.current) for b in finding.top_bins],

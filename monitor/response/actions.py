@@ -40,7 +40,7 @@ def decide(finding: FindingData) -> tuple[ActionData, ...]:
     window that the stream was late for by more than the model's `max_alert_age`.
     """
     verdict = finding.verdict
-    if finding.kind != "drift" or finding.past or verdict not in _PRIORITY:
+    if finding.kind != "drift" or finding.past is True or verdict not in _PRIORITY:
         return ()
     severity: Severity = verdict
     actions = [_action(finding, severity, "alert", notify=_NOTIFY[severity])]
