@@ -6,7 +6,7 @@ and workers can be upgraded in any order within one major version.
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from monitor.events.limits import (
     BASE64_PATTERN,
@@ -172,8 +172,9 @@ class FindingData(Struct, frozen=True, kw_only=True):
 
     `threshold` is the limit that decided the verdict, `expected` the value that chance alone
     gives, `source_offsets` the last applied offset of each partition by source topic; `age_ms`
-    is the label age at which performance was judged. `severity` is None where the verdict is no
-    grade but the reason for having none.
+    is the label age at which performance was judged. `past`, there only where it is true, marks a
+    verdict on a window that the stream was still catching up with: it is recorded, and nothing is
+    done about it. `severity` is None where the verdict is no grade but the reason for having none.
     """
 
     model_id: str
@@ -198,6 +199,7 @@ class FindingData(Struct, frozen=True, kw_only=True):
     config_hash: str
     provisional: bool
     decidable: bool
+    past: bool | UnsetType = UNSET
     age_ms: int | None = None
     statistics: dict[str, float | list[float] | None] = {}
     top_bins: list[TopBin] = []

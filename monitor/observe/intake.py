@@ -36,6 +36,7 @@ class Intake:
         """Take predictions of one model in offset order; return the outcome panes touched."""
         kept = self._in_time("predictions", state, batch)
         times = batch.times[kept]
+        self.marks.read("predictions", state.id, times, batch.appended[kept])
         found = self.marks.advance("predictions", state.id, times)
         pane = state.pane_ms
         late = times - times % pane + pane + state.lateness_ms <= found
@@ -110,6 +111,7 @@ class Intake:
         """Take labels of one model in offset order; return the outcome panes touched."""
         kept = self._in_time("labels", state, events)
         times = events.times[kept]
+        self.marks.read("labels", state.id, times, events.appended[kept])
         found = self.marks.advance("labels", state.id, times)
         known = np.maximum(times, found).tolist()
         touched: set[PaneKey] = set()

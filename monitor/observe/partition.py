@@ -36,6 +36,7 @@ class PartitionRow(msgspec.Struct, array_like=True, tag="partition"):
     greatest: list[tuple[str, str, int]]
     accounting: dict[str, dict[str, int]]
     format: int = FORMAT
+    past: list[tuple[str, str, int]] = []
 
 
 _decode_partition = msgspec.msgpack.Decoder(PartitionRow).decode
@@ -64,6 +65,7 @@ class ObservePartition:
         self.marks = Watermarks(
             {m.spec.id: m.spec.disorder_ms for m in models},
             frozenset(m.spec.id for m in models if m.spec.clock == "events"),
+            {m.spec.id: m.spec.max_alert_age_ms for m in models if m.spec.clock == "append"},
         )
         self.intake = Intake(self.marks, self.accounting, self._reject)
         self._rejected: list[Output] = []
@@ -74,6 +76,8 @@ class ObservePartition:
         self._live = tuple(m.spec.id for m in models if m.spec.clock == "append")
         #: The latest append time that the broker has told us, ms.
         self._now_ms = 0
+        #: Up to which append time each topic has been read, ms.
+        self._read: dict[str, int] = {}
         self._stored: set[bytes] = set()
         self._stale: set[bytes] = set()
         self._told: dict[tuple[str, str], int] = {}
@@ -82,6 +86,7 @@ class ObservePartition:
 
     def apply(self, topic: str, records: Sequence[Record]) -> None:
         """Take records of one input topic in offset order."""
+        self._read_to(topic, records[-1].timestamp)
         rows: list[Any] = getattr(self.decoder, topic)(records)
         kinds = {row.__class__ for row in rows}
         only = self.decoder.model_of.get(kinds.pop(), "") if len(kinds) == 1 else ""
@@ -127,6 +132,13 @@ class ObservePartition:
             group[1].append(record)
         self._groups(topic, groups)
         self.accounting.add(topic, "read", read)
+
+    def _read_to(self, topic: str, append_ms: int) -> None:
+        self._read[topic] = max(append_ms, self._read.get(topic, append_ms))
+
+    def _past(self) -> dict[tuple[str, str], int]:
+        now = {topic: max(read, self._now_ms) for topic, read in self._read.items()}
+        return self.marks.past(now)
 
     def _groups(self, topic: str, groups: Mapping[str, Any]) -> None:
         for model, (rows, records, mistyped) in groups.items():
@@ -192,6 +204,8 @@ class ObservePartition:
         flush = Flush()
         if heartbeat:
             self.marks.follow(self._now_ms, idle, self._live)
+            for topic in idle if self._now_ms else ():
+                self._read_to(topic, self._now_ms)
         for key in self._stale:
             self._delete(key, flush)
         self._stale = set()
@@ -212,6 +226,7 @@ class ObservePartition:
             PartitionRow(
                 [(t, m, n) for (t, m), n in self.marks.greatest.items()],
                 self.accounting.to_rows(),
+                past=[(t, m, n) for (t, m), n in self._past().items()],
             )
         )
         return flush
@@ -220,7 +235,9 @@ class ObservePartition:
         """Send panes that no event can change any more; keep the other changed ones as rows."""
         mark = self.marks.of("predictions", state.id)
         still = state.pane_ms + state.lateness_ms
-        for key in [k for k in state.foreign if k[1] + still <= mark]:
+        # Those of an earlier configuration go with the pane of ours that they begin in: evaluate
+        # settles by our panes.
+        for key in [k for k in state.foreign if k[1] - k[1] % state.pane_ms + still <= mark]:
             for message in state.foreign.pop(key):
                 flush.outputs.append(Output("panes", state.id.encode(), encode(message)))
                 self._delete(_input_row(message), flush)
@@ -256,6 +273,9 @@ class ObservePartition:
                 message = encode(state.outcome_snapshot(pane))
                 flush.outputs.append(Output("panes", state.id.encode(), message))
             self._unsent[state.id] = set()
+        past: dict[str, dict[str, int]] = {"predictions": {}, "labels": {}}
+        for (topic, model), greatest in self._past().items():
+            past[topic][model] = self.marks.behind(greatest, model)
         progress = Progress(
             source=self.source,
             inputs=self.marks.by_model("predictions", self.states),
@@ -263,6 +283,9 @@ class ObservePartition:
             watermark=self.marks.partition(),
             offsets=dict(offsets),
             idle=idle,
+            read=dict(self._read),
+            past_inputs=past["predictions"],
+            past_labels=past["labels"],
         )
         key, value = str(self.source).encode(), encode(progress)
         flush.outputs += [Output("panes", key, value, n) for n in range(self.panes_partitions)]
@@ -326,6 +349,8 @@ class ObservePartition:
                 self.marks.greatest = {
                     (topic, model): n for topic, model, n in row.greatest if model in self.states
                 }
+                for topic, model, n in row.past:
+                    self.marks.restore_past(topic, model, n)
                 restored = Accounting.from_rows(row.accounting)
                 self.accounting.counts.update(restored.counts)
                 self.accounting.reasons.update(restored.reasons)

@@ -64,9 +64,9 @@ def spec(model_id: str = "m", **changes: Any) -> ModelSpec:
         "clock": "events",
         "disorder_ms": 30_000,
         "baseline": BaselineSpec(path="ref.json"),
-        "data_drift": DataDriftSpec(window=WINDOW, min_samples=50),
-        "prediction_drift": PredictionDriftSpec(window=WINDOW, min_samples=50),
-        "performance": PerformanceSpec(window=WINDOW, min_samples=20),
+        "data_drift": DataDriftSpec(windows=(WINDOW,), min_samples=50),
+        "prediction_drift": PredictionDriftSpec(windows=(WINDOW,), min_samples=50),
+        "performance": PerformanceSpec(windows=(WINDOW,), min_samples=20),
         "labels": LabelsSpec(max_delay_ms=8 * HOUR, min_coverage=0.5),
     }
     return ModelSpec(**{**settings, **changes})
