@@ -1,5 +1,6 @@
 """A worker restarted with other windows: what straddles the change says so, no more is lost."""
 
+import random
 from typing import Any
 
 import pytest
@@ -17,9 +18,9 @@ def model(minutes: int) -> Monitored:
     size = minutes * MINUTE
     window = WindowSpec(size_ms=size, hop_ms=size, allowed_lateness_ms=0)
     return monitored(
-        data_drift=DataDriftSpec(window=window, min_samples=50),
+        data_drift=DataDriftSpec(windows=(window,), min_samples=50),
         prediction_drift=None,
-        performance=PerformanceSpec(window=window, min_samples=20),
+        performance=PerformanceSpec(windows=(window,), min_samples=20),
     )
 
 
@@ -59,10 +60,42 @@ def test_no_window_is_judged_over_a_part_of_its_predictions(before: int, after: 
             start, end = (_minute(data["window"][key]) for key in ("start", "end"))
             whole = (end - start) * MINUTE // EVERY_MS
             assert verdicts == {"baseline_missing"} or data["predictions"] == whole
+            # What isn't judged is still told: a longer pane of before may reach into the window.
+            assert data["predictions"] >= whole
         assert {"baseline_missing"} != {
             result["verdict"] for data in judged for result in data["results"]
         }
         assert max(_minute(data["window"]["end"]) for data in judged) == 240
+
+
+@pytest.mark.parametrize("middle", [20, 60])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_configuration_that_is_taken_back_is_no_mixture(middle: int, seed: int) -> None:
+    """What was counted between, and what was rolled up before, is told and never judged."""
+    schedule = random.Random(seed)
+    pipeline = Pipeline([model(30)])
+    events = [prediction(f"p{i}", T0 + i * EVERY_MS) for i in range(3600)]
+    first = schedule.randrange(300, 1500)
+    second = first + schedule.randrange(1, 900)
+    pipeline.produce("predictions", events[:first])
+    pipeline.run()
+    reconfigured(pipeline, model(middle))
+    pipeline.produce("predictions", events[first:second])
+    pipeline.run()
+    reconfigured(pipeline, model(30))
+    pipeline.produce("predictions", [*events[second:], END])
+    pipeline.run(schedule, crashes=0.1)
+    judged = windows(pipeline, "data_drift")
+    fine = 0
+    for data in judged:
+        start, end = (_minute(data["window"][key]) for key in ("start", "end"))
+        whole = (end - start) * MINUTE // EVERY_MS
+        verdicts = {result["verdict"] for result in data["results"]}
+        if verdicts != {"baseline_missing"}:
+            assert data["predictions"] == whole
+            fine += 1
+    # At most an hour around each change is lost to judgement.
+    assert fine * 30 >= 360 - 30 * 5
 
 
 def _minute(time: str) -> int:

@@ -18,6 +18,7 @@ from monitor.events.cloudevents import CloudEvent, parse
 from monitor.events.schema import FOLDER, schemas
 from monitor.events.types import (
     ActionData,
+    ColumnarPredictions,
     DeadLetterData,
     EndOfStream,
     FindingData,
@@ -33,6 +34,7 @@ SAMPLES = sorted((Path(__file__).parent / "events" / "samples").glob("*/*.json")
 EXAMPLES = sorted((Path(__file__).parents[1] / "deploy" / "examples").glob("*.yaml"))
 TYPES: dict[str, Any] = {
     "prediction": Prediction,
+    "columnar-predictions": ColumnarPredictions,
     "label": Label,
     "review": Review,
     "end-of-stream": EndOfStream,

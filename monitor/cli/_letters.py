@@ -33,7 +33,7 @@ _OUTCOMES = {
 def as_json(letter: Letter, seen: Boxes) -> str:
     """One letter as a JSON object."""
     data = msgspec.structs.asdict(letter.data)
-    more = {"id": letter.id, "box": letter.box, "replays": seen.replays[letter.id]}
+    more = {"id": letter.id, "box": letter.box, "replays": seen.replays[letter.place]}
     return msgspec.json.encode(more | data).decode()
 
 
@@ -83,6 +83,8 @@ def show(letter: Letter, replays: int) -> None:
         ("model", letter.model),
         ("event", f"{data.topic}, partition {data.partition}, offset {data.offset}"),
         ("appended", data.append_time),
+        *([("row", f"{data.index:,}")] if data.index is not None else []),
+        *([("events", f"{data.events:,}")] if data.events > 1 else []),
         ("size", _many(data.size, "byte")),
         ("SHA-256", data.sha256),
         ("replayed", _many(replays, "time") if replays else "never"),
@@ -94,6 +96,9 @@ def show(letter: Letter, replays: int) -> None:
     out.print()
     out.print(Text(REMEDIES.get(data.reason, "A newer version refused it; its notes say why.")))
     out.print()
+    if data.index is not None:
+        out.print(Text("One prediction of a columnar record, of which nothing is shown here."))
+        return
     head = base64.b64decode(data.head)
     for line in _head(head, data.size, data.redacted):
         # As it is, whatever the width: to be read, or copied.
@@ -107,7 +112,7 @@ def show_replay(report: Report, selection: Selection, done: bool) -> None:
     if not counts:
         out.print(Text("No such letter: nothing to replay."))
         return
-    table = _table("letters>", "reason", "model", "")
+    table = _table("records>", "reason", "model", "")
     for (outcome, reason, model), n in sorted(counts.items(), key=lambda c: c[0]):
         table.add_row(f"{n:,}", Text(reason), Text(printable(model)), _OUTCOMES[outcome])
     out.print(table)
@@ -120,7 +125,7 @@ def show_replay(report: Report, selection: Selection, done: bool) -> None:
     if len(failed) > TOLD:
         out.print(Text(f"and {len(failed) - TOLD:,} more that cannot be replayed"))
     if report.left:
-        out.print(Text(f"{_many(report.left, 'letter')} beyond --limit left; run it again."))
+        out.print(Text(f"{_many(report.left, 'record')} beyond --limit left; run it again."))
     published = sum(one.outcome == "replayed" for one in report.done)
     ready = sum(one.outcome == "ready" for one in report.done)
     if done:
@@ -177,12 +182,12 @@ def _text(head: bytes, cut: bool) -> str | None:
 
 
 def _counts(tally: Tally) -> Table:
-    table = _table("letters>", "reason", "model", "topic", "first", "last")
+    table = _table("letters>", "events>", "reason", "model", "topic", "first", "last")
     kinds = sorted(tally.counts.items(), key=lambda kind: (-kind[1].letters, kind[0]))
     for (reason, model, topic), count in kinds:
         table.add_row(
-            f"{count.letters:,}", Text(reason), Text(printable(model)), Text(printable(topic)),
-            _second(count.first_ms), _second(count.last_ms),
+            f"{count.letters:,}", f"{count.events:,}", Text(reason), Text(printable(model)),
+            Text(printable(topic)), _second(count.first_ms), _second(count.last_ms),
         )  # fmt: skip
     return table
 
@@ -193,7 +198,7 @@ def _latest(letters: Sequence[Letter], seen: Boxes) -> Table:
     table.expand = True
     table.add_column("detail", ratio=1, no_wrap=True, overflow="ellipsis", min_width=20)
     for letter in letters:
-        reason = letter.data.reason + (" (replayed)" if seen.replays[letter.id] else "")
+        reason = letter.data.reason + (" (replayed)" if seen.replays[letter.place] else "")
         table.add_row(
             letter.id[:SHORT], _second(letter.time_ms), Text(reason),
             Text(printable(letter.model)), Text(printable(letter.data.detail)),

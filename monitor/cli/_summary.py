@@ -36,17 +36,17 @@ def _model(
     yield "baseline", _baseline(spec, baseline, why)
     if spec.data_drift:
         drift = spec.data_drift
-        yield "data drift", _windows(drift.window, drift.min_samples, "rows")
+        yield from _windows("data drift", drift.windows, drift.min_samples, "rows")
         yield "", f"features {_patterns(drift.include, drift.exclude)}"
         yield from (("", text) for text in _limits(drift.thresholds))
     if spec.prediction_drift:
         outputs = spec.prediction_drift
-        yield "prediction drift", _windows(outputs.window, outputs.min_samples, "rows")
+        yield from _windows("prediction drift", outputs.windows, outputs.min_samples, "rows")
         yield from (("", text) for text in _limits(outputs.thresholds))
     if spec.performance:
         judged = spec.performance
         of = f" of class {spec.positive}" if judged.metric != "accuracy" else ""
-        yield "performance", _windows(judged.window, judged.min_samples, "labels")
+        yield from _windows("performance", judged.windows, judged.min_samples, "labels")
         yield "", f"{judged.metric}{of}, against the baseline and the last {judged.periods} periods"
         yield from (("", text) for text in _limits(judged.thresholds))
     if spec.labels:
@@ -105,12 +105,16 @@ def _baseline(spec: ModelSpec, baseline: Baseline | None, why: str | None) -> st
     )
 
 
-def _windows(window: WindowSpec, least: int, what: str) -> str:
-    every = "" if window.hop_ms == window.size_ms else f" every {duration_text(window.hop_ms)}"
-    return (
-        f"windows of {duration_text(window.size_ms)}{every}, open {_late(window)} for late events, "
-        f"at least {least:,} {what}"
-    )
+def _windows(
+    signal: str, windows: Iterable[WindowSpec], least: int, what: str
+) -> Iterator[tuple[str, str]]:
+    for n, window in enumerate(windows):
+        every = "" if window.hop_ms == window.size_ms else f" every {duration_text(window.hop_ms)}"
+        yield (
+            "" if n else signal,
+            f"windows of {duration_text(window.size_ms)}{every}, open {_late(window)} for late "
+            f"events, at least {least:,} {what}",
+        )
 
 
 def _late(window: WindowSpec) -> str:

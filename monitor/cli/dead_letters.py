@@ -114,7 +114,7 @@ def show(config: Path, letter_id: str, as_json: bool) -> int:
     if as_json:
         click.echo(_letters.as_json(letter, seen))
     else:
-        _letters.show(letter, seen.replays[letter.id])
+        _letters.show(letter, seen.replays[letter.place])
     return 0
 
 
@@ -157,8 +157,10 @@ def again(
     prediction or review that has been counted meanwhile is known by its id, and dropped as a
     duplicate, or refused as id_conflict; a label says nothing new if it is known already. Time
     isn't turned back: an event whose windows are judged is late, and stays late. The letter stays
-    where it is, and is still counted as dead. A letter is replayed once, and what is refused again
-    isn't tried a third time, unless you ask with --again.
+    where it is, and is still counted as dead. A record is replayed once, and what is refused again
+    isn't tried a third time, unless you ask with --again. A columnar record goes as a whole, once
+    for all its letters: those of its predictions that were counted are duplicates then, so it is
+    not replayed for a model that has `deduplicate` off.
 
     Exits with 0 if every letter could be replayed (or was before), 1 if one cannot: retention has
     taken its record, or another record stands in its place.

@@ -7,8 +7,15 @@
 ...         features={"income": 52_000.0, "region": "north"}, prediction=1, score=0.91)
 """
 
-from monitor.client.fields import LabelFields, PredictionFields, ReviewFields
+from monitor.client.fields import LabelFields, PredictionFields, PredictionsFields, ReviewFields
 from monitor.client.publisher import AsyncPublisher
 from monitor.client.threaded import Publisher
 
-__all__ = ["AsyncPublisher", "LabelFields", "PredictionFields", "Publisher", "ReviewFields"]
+__all__ = [
+    "AsyncPublisher",
+    "LabelFields",
+    "PredictionFields",
+    "PredictionsFields",
+    "Publisher",
+    "ReviewFields",
+]

@@ -81,7 +81,9 @@ def encode(kind: Kind, event: Mapping[str, Any] | Event, now_ms: int) -> Encoded
         raise InvalidEvent(f"{_named(kind, given)}: {error}") from None
     except (msgspec.ValidationError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise InvalidEvent(f"{_named(kind, given)}: {_blame(given, error)}") from None
-    return Encoded(TOPICS[kind], decoded.prediction_id.encode(), value)
+    # What came in a columnar record is keyed by that record, wherever it is spoken of.
+    key = getattr(decoded, "batch_id", None) or decoded.prediction_id
+    return Encoded(TOPICS[kind], key.encode(), value)
 
 
 def end_of_stream(model_id: str) -> bytes:
@@ -165,20 +167,24 @@ def _timed(given: dict[str, Any], now_ms: int) -> dict[str, Any]:
     """The fields with every time in integer milliseconds, which the stream reads fastest."""
     fields = {**given, "timestamp": given.get("timestamp", now_ms)}
     for name in _TIMES:
-        if name not in fields:
-            continue
-        try:
-            ms = to_ms(fields[name])
-        except InvalidEvent as error:
-            raise InvalidEvent(f"{name}: {error}") from None
-        if ms < 0:
-            raise InvalidEvent(f"{name} is {fields[name]}, before 1970; give the event's time")
-        if not isinstance(fields[name], str) and ms < LEAST_PLAUSIBLE_MS:
-            raise InvalidEvent(f"{name} {ms} looks like seconds; give milliseconds since 1970")
-        if ms > MOST_PLAUSIBLE_MS:
-            raise InvalidEvent(f"{name} {ms} looks like microseconds; give milliseconds since 1970")
-        fields[name] = ms
+        if name in fields:
+            fields[name] = time_ms(name, fields[name])
     return fields
+
+
+def time_ms(name: str, value: Any) -> int:
+    """Return a time in milliseconds; InvalidEvent where it is none, or surely of another unit."""
+    try:
+        ms = to_ms(value)
+    except InvalidEvent as error:
+        raise InvalidEvent(f"{name}: {error}") from None
+    if ms < 0:
+        raise InvalidEvent(f"{name} is {value}, before 1970; give the event's time")
+    if not isinstance(value, str) and ms < LEAST_PLAUSIBLE_MS:
+        raise InvalidEvent(f"{name} {ms} looks like seconds; give milliseconds since 1970")
+    if ms > MOST_PLAUSIBLE_MS:
+        raise InvalidEvent(f"{name} {ms} looks like microseconds; give milliseconds since 1970")
+    return ms
 
 
 def _check_finite(fields: Mapping[str, Any]) -> None:

@@ -11,6 +11,8 @@ from typing import Any, Literal, Required, TypedDict
 Time = str | int | datetime
 #: A number, text, true or false: Python's or NumPy's.
 Scalar = Any
+#: A value a row, in a list or in what makes an array of NumPy's; None or NaN where it is missing.
+Column = Any
 
 
 class PredictionFields(TypedDict, total=False):
@@ -33,8 +35,27 @@ class PredictionFields(TypedDict, total=False):
     schema_version: str
 
 
+class PredictionsFields(TypedDict, total=False):
+    """Many predictions of one model version, a column each field.
+
+    Without `prediction_ids` they are `<batch_id>/0`, `<batch_id>/1` and so on.
+    """
+
+    batch_id: Required[str]
+    model_id: Required[str]
+    model_version: Required[str]
+    features: Required[Mapping[str, Column]]
+    predictions: Required[Column]
+    timestamp: Time
+    timestamps: Column
+    scores: Column
+    prediction_ids: Column
+    first_index: int
+    schema_version: str
+
+
 class LabelFields(TypedDict, total=False):
-    """The ground truth of one prediction."""
+    """The ground truth of one prediction; `batch_id` is what it was published with, if it was."""
 
     prediction_id: Required[str]
     model_id: Required[str]
@@ -44,11 +65,12 @@ class LabelFields(TypedDict, total=False):
     score: Scalar
     prediction_timestamp: Time
     model_version: str
+    batch_id: str
     schema_version: str
 
 
 class ReviewFields(TypedDict, total=False):
-    """A human's decision about one prediction."""
+    """A human's decision about one prediction; `batch_id` as for a label."""
 
     review_id: Required[str]
     prediction_id: Required[str]
@@ -60,4 +82,5 @@ class ReviewFields(TypedDict, total=False):
     human_initial_decision: Scalar
     human_confidence: Scalar
     started_at: Time
+    batch_id: str
     schema_version: str

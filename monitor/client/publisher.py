@@ -11,9 +11,10 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from monitor.client.bulk import Bulk
+from monitor.client.columns import encode_columns
 from monitor.client.connecting import connect, discard, known_topic, undelivered
 from monitor.client.encoding import TOPICS, Encoded, Event, Kind, encode, end_of_stream
-from monitor.client.fields import LabelFields, PredictionFields, ReviewFields
+from monitor.client.fields import LabelFields, PredictionFields, PredictionsFields, ReviewFields
 from monitor.connection import client_settings, topic_name
 from monitor.errors import BrokerError, InvalidEvent
 from monitor.registry.specs import KafkaSpec
@@ -23,7 +24,7 @@ CHUNK = 500
 
 
 class AsyncPublisher:
-    """Publishes predictions, labels and reviews, keyed by prediction id.
+    """Publishes predictions, labels and reviews, keyed by prediction id or by that of their batch.
 
     `kafka` is an address (`host:port`, several with commas) or a KafkaSpec with its security.
     Every call returns once all in-sync replicas have the event, or raises within about `timeout`
@@ -68,6 +69,22 @@ class AsyncPublisher:
     async def prediction(self, **fields: Unpack[PredictionFields]) -> None:
         """Publish one prediction."""
         await self._send(encode("prediction", fields, now_ms()))
+
+    async def predictions(self, **fields: Unpack[PredictionsFields]) -> int:
+        """Publish many predictions of one model version as columns; return their number.
+
+        They are packed and cut into as many records as they need, all keyed by `batch_id`: give it
+        with their labels and reviews. Nothing is sent if one of them is invalid.
+        """
+        records, rows = encode_columns(fields, now_ms())
+        await self.deliver(records)
+        return rows
+
+    async def deliver(self, records: list[Encoded]) -> None:
+        """Send encoded records, and return once all are acknowledged."""
+        bulk = self.bulk()
+        await self.add(bulk, records)
+        await self.finish(bulk)
 
     async def label(self, **fields: Unpack[LabelFields]) -> None:
         """Publish the ground truth of one prediction."""

@@ -7,9 +7,10 @@ from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
+from monitor.client.columns import encode_columns
 from monitor.client.encoding import Event, Kind
-from monitor.client.fields import LabelFields, PredictionFields, ReviewFields
-from monitor.client.publisher import AsyncPublisher, encoded
+from monitor.client.fields import LabelFields, PredictionFields, PredictionsFields, ReviewFields
+from monitor.client.publisher import AsyncPublisher, encoded, now_ms
 from monitor.errors import BrokerError, InvalidEvent
 from monitor.registry.specs import KafkaSpec
 
@@ -45,6 +46,16 @@ class Publisher:
     def prediction(self, **fields: Unpack[PredictionFields]) -> None:
         """Publish one prediction."""
         self._wait(self._publisher.prediction(**fields))
+
+    def predictions(self, **fields: Unpack[PredictionsFields]) -> int:
+        """Publish many predictions of one model version as columns; return their number.
+
+        They are packed and cut into as many records as they need, all keyed by `batch_id`: give it
+        with their labels and reviews. Nothing is sent if one of them is invalid.
+        """
+        records, rows = encode_columns(fields, now_ms())
+        self._wait(self._publisher.deliver(records))
+        return rows
 
     def label(self, **fields: Unpack[LabelFields]) -> None:
         """Publish the ground truth of one prediction."""

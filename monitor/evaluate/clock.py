@@ -7,6 +7,7 @@ alone can promise that what still comes from before will be late.
 """
 
 from collections.abc import Callable, Mapping
+from typing import Literal
 
 from monitor.panes.messages import UNHEARD, Progress
 from monitor.registry.specs import ModelSpec
@@ -22,6 +23,24 @@ class Clock:
     def hear(self, progress: Progress) -> None:
         """Take a progress record; its owner's earlier ones are superseded."""
         self.progress[progress.source] = progress
+
+    def past(self, spec: ModelSpec, topic: Literal["predictions", "labels"]) -> int:
+        """The watermark over all partitions by records that are too old to call anybody, in ms.
+
+        A partition whose owner is itself further behind the broker's clock has read nothing else:
+        as labels follow predictions, neither have its labels.
+        """
+
+        def marks(progress: Progress) -> Mapping[str, int]:
+            inputs = topic == "predictions"
+            topics = ("predictions",) if inputs else ("predictions", "labels")
+            read = min((progress.read[t] for t in topics if t in progress.read), default=None)
+            told = progress.told
+            if read is not None and told is not None and told - read > spec.max_alert_age_ms:
+                return progress.inputs if inputs else progress.labels
+            return progress.past_inputs if inputs else progress.past_labels
+
+        return self._least(spec.id, marks)
 
     def inputs(self, spec: ModelSpec) -> int:
         """The model's watermark of predictions over all partitions, in ms."""

@@ -25,12 +25,17 @@ from monitor.panes.flush import Output
 SEVERE = ("medium", "high", "critical")
 
 
-def events(judged: Judged, model: Monitored, offsets: Mapping[str, list[int]]) -> Iterator[Output]:
-    """The events of one judgement: a summary of the window, and each finding of medium or more."""
+def events(
+    judged: Judged, model: Monitored, offsets: Mapping[str, list[int]], past: bool = False
+) -> Iterator[Output]:
+    """The events of one judgement: a summary of the window, and each finding of medium or more.
+
+    What is past is recorded, and nobody is told.
+    """
     yield _window(judged, model, offsets)
     for finding in judged.findings:
         if finding.verdict in SEVERE:
-            yield _drift(finding, judged, model, offsets)
+            yield _drift(finding, judged, model, offsets, past)
 
 
 def _key(judged: Judged, model: Monitored, subject: str, statistic: str = "") -> str:
@@ -42,7 +47,7 @@ def _key(judged: Judged, model: Monitored, subject: str, statistic: str = "") ->
 
 
 def _drift(
-    finding: Finding, judged: Judged, model: Monitored, offsets: Mapping[str, list[int]]
+    finding: Finding, judged: Judged, model: Monitored, offsets: Mapping[str, list[int]], past: bool
 ) -> Output:
     key = _key(judged, model, finding.subject)
     data = FindingData(
@@ -68,6 +73,7 @@ def _drift(
         config_hash=model.spec.config_hash,
         provisional=False,
         decidable=True,
+        past=past or msgspec.UNSET,
         age_ms=judged.age_ms,
         statistics=finding.statistics,
         top_bins=[TopBin(b.bin, b.reference, b.current) for b in finding.top_bins],

@@ -4,116 +4,167 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from monitor.errors import DataError
 from monitor.evaluate.clock import Clock
 from monitor.evaluate.events import events
+from monitor.evaluate.input_sums import InputSums, SumRow
 from monitor.evaluate.inputs import InputCursor, InputWindows
 from monitor.evaluate.judged import Judged
+from monitor.evaluate.outcome_sums import OutcomeSums
 from monitor.evaluate.outcomes import OutcomeCursor, OutcomeWindows, VersionRow
-from monitor.evaluate.store import PaneStore
 from monitor.observe.model import Monitored
 from monitor.panes.codec import FORMAT
 from monitor.panes.flush import Flush, Record, Unlogged
-from monitor.panes.messages import UNHEARD, InputPane, OutcomePane, Progress, decode
+from monitor.panes.messages import UNHEARD, InputPane, OutcomePane, Progress, decode, encode
 
 _ROW = msgspec.msgpack.Encoder().encode
 
 
 class ModelRow(msgspec.Struct, array_like=True):
-    """How far the windows of a model have been judged."""
+    """How far the windows of a model have been judged, and its panes are settled.
+
+    `edge`, `gone` and `fingerprint` are those of the sums of inputs; outcome panes that start
+    before `dropped` are judged and gone.
+    """
 
     model_id: str
-    inputs: dict[str, InputCursor]
-    outcomes: OutcomeCursor | None
-    dropped: dict[str, int]
+    inputs: list[InputCursor]
+    outcomes: list[OutcomeCursor]
+    edge: int
+    gone: list[int]
+    fingerprint: str
+    dropped: int | None
     format: int = FORMAT
 
 
 _decode_model = msgspec.msgpack.Decoder(ModelRow).decode
 _decode_version = msgspec.msgpack.Decoder(VersionRow).decode
+_decode_sum = msgspec.msgpack.Decoder(SumRow).decode
 
 
 class ModelWindows:
-    """All windows of one model, and the panes that they need."""
+    """All windows of one model, and the sums that they share."""
 
     def __init__(self, model: Monitored) -> None:
         self.model = model
-        self.store = PaneStore()
-        #: Panes before these starts are judged and gone; a repeated snapshot of one is ignored.
-        self.dropped: dict[str, int] = {}
+        self.input_sums = InputSums(model)
+        self.outcome_sums = OutcomeSums(model)
         spec = model.spec
-        self.inputs: dict[str, InputWindows] = {}
+        self.inputs: list[InputWindows] = []
         if spec.data_drift:
-            self.inputs["data_drift"] = InputWindows(model, "data_drift", spec.data_drift.window)
+            windows = spec.data_drift.windows
+            self.inputs += [InputWindows(model, "data_drift", window) for window in windows]
         if spec.prediction_drift:
-            window = spec.prediction_drift.window
-            self.inputs["prediction_drift"] = InputWindows(model, "prediction_drift", window)
-        self.outcomes: OutcomeWindows | None = None
+            windows = spec.prediction_drift.windows
+            self.inputs += [InputWindows(model, "prediction_drift", window) for window in windows]
+        self.outcomes: list[OutcomeWindows] = []
         if spec.performance and spec.labels:
-            self.outcomes = OutcomeWindows(model, spec.performance, spec.labels)
+            signal, labels = spec.performance, spec.labels
+            self.outcomes += [OutcomeWindows(model, signal, w, labels) for w in signal.windows]
+        #: Rows of versions that belong to windows of an earlier configuration.
+        self._stale: list[VersionRow] = []
 
-    def take(self, pane: InputPane | OutcomePane) -> bytes | None:
-        """Replace a snapshot; return its row key, None if no window needs it any more."""
-        kind = "input" if isinstance(pane, InputPane) else "outcome"
-        needed = self.inputs if kind == "input" else self.outcomes
-        if not needed or pane.start_ms < self.dropped.get(kind, pane.start_ms):
-            return None
-        return _ROW(["pane", pane.model_id, *self.store.put(pane)])
+    def take(self, pane: InputPane | OutcomePane) -> bool:
+        """Hold or replace a snapshot; say whether any window still needs it."""
+        if isinstance(pane, InputPane):
+            return bool(self.inputs) and self.input_sums.put(pane)
+        return bool(self.outcomes) and self.outcome_sums.put(pane)
 
-    def advance(self, clock: Clock) -> list[Judged]:
-        """Judge whatever time has completed."""
+    def advance(self, clock: Clock) -> tuple[bool, list[Judged]]:
+        """Settle and judge whatever time has completed; say whether anything has changed."""
         spec = self.model.spec
         inputs_ms = clock.inputs(spec)
+        settled = self.input_sums.settle(inputs_ms)
         judged: list[Judged] = []
-        for windows in self.inputs.values():
-            judged += windows.advance(self.store, inputs_ms)
-        if self.outcomes:
-            judged += self.outcomes.advance(self.store, inputs_ms, clock.labels(spec))
-        return judged
+        for inputs in self.inputs:
+            judged += inputs.advance(self.input_sums, inputs_ms)
+        for outcomes in self.outcomes:
+            judged += outcomes.advance(self.outcome_sums, inputs_ms, clock.labels(spec))
+        return settled or bool(judged), judged
 
-    def forget(self) -> list[bytes]:
-        """Drop panes that no window needs any more; return their row keys."""
-        needed = {
-            "input": [windows.needed_from() for windows in self.inputs.values()],
-            "outcome": [self.outcomes.needed_from()] if self.outcomes else [],
-        }
-        keys = []
-        for kind, starts in needed.items():
-            known = [start for start in starts if start is not None]
-            if known and len(known) == len(starts):
-                self.dropped[kind] = max(min(known), self.dropped.get(kind, min(known)))
-                dropped = self.store.drop(kind, self.dropped[kind], self.model.fingerprint)
-                keys += [_ROW(["pane", self.model.spec.id, *pane]) for pane in dropped]
-        return keys
+    def past(self, judged: Judged, clock: Clock) -> bool:
+        """Whether a verdict comes so late, after a first start or a catch-up, that it pages nobody.
+
+        A stream that replays the past has no present to be behind: whoever declares that wants to
+        hear of its past.
+        """
+        spec, age = self.model.spec, judged.age_ms
+        if spec.clock == "events":
+            return False
+        complete = judged.end_ms + self.model.lateness_ms
+        if age is None:
+            return complete <= clock.past(spec, "predictions")
+        known = judged.end_ms + age
+        inputs, labels = clock.past(spec, "predictions"), clock.past(spec, "labels")
+        return max(complete, known) <= inputs and known <= labels
+
+    def forget(self) -> None:
+        """Drop what no window needs any more."""
+        inputs = [(windows.window, windows.at.needed_from) for windows in self.inputs]
+        known = [(window, start) for window, start in inputs if start is not None]
+        if known and len(known) == len(inputs):
+            self.input_sums.forget(known)
+        outcomes = [windows.needed_from() for windows in self.outcomes]
+        starts = [start for start in outcomes if start is not None]
+        if starts and len(starts) == len(outcomes):
+            self.outcome_sums.forget(min(starts))
+
+    def rows(self) -> dict[bytes, bytes | None]:
+        """Rows of snapshots and sums that have changed; None where one has gone."""
+        changed = self.input_sums.rows | self.outcome_sums.rows
+        self.input_sums.rows, self.outcome_sums.rows = {}, {}
+        return {_ROW(key): row for key, row in changed.items()}
 
     def to_row(self) -> bytes:
         """Cursors and histories as bytes."""
         return _ROW(
             ModelRow(
                 self.model.spec.id,
-                {name: windows.cursor for name, windows in self.inputs.items()},
-                self.outcomes.cursor if self.outcomes else None,
-                self.dropped,
+                [windows.cursor for windows in self.inputs],
+                [windows.cursor for windows in self.outcomes],
+                self.input_sums.edge,
+                self.input_sums.gone,
+                self.input_sums.fingerprint,
+                self.outcome_sums.gone,
             )
         )
 
     def version_rows(self) -> dict[bytes, bytes | None]:
         """Rows of the versions that have changed; None where a version is forgotten."""
-        if not self.outcomes:
-            return {}
-        rows: dict[bytes, bytes | None] = {}
-        for version in sorted(self.outcomes.touched):
-            row = self.outcomes.version_row(version)
-            rows[_ROW(["version", self.model.spec.id, version])] = _ROW(row) if row else None
-        self.outcomes.touched = set()
+        rows: dict[bytes, bytes | None] = {_version_key(row): None for row in self._stale}
+        self._stale = []
+        for windows in self.outcomes:
+            shape = windows.window.size_ms, windows.window.hop_ms
+            for version in sorted(windows.touched):
+                row = windows.version_row(version)
+                key = ["version", self.model.spec.id, version, *shape]
+                rows[_ROW(key)] = _ROW(row) if row else None
+            windows.touched = set()
         return rows
 
-    def restore(self, row: ModelRow, versions: list[VersionRow]) -> None:
-        """Take up what was written; a signal that was added since begins anew."""
-        self.dropped = dict(row.dropped)
-        for name, windows in self.inputs.items():
-            windows.resume(row.inputs.get(name), self.dropped.get("input", UNHEARD))
-        if self.outcomes:
-            self.outcomes.resume(row.outcomes, versions, self.dropped.get("outcome", UNHEARD))
+    def restore_snapshot(self, pane: InputPane | OutcomePane) -> None:
+        """Take up a snapshot."""
+        if isinstance(pane, InputPane):
+            self.input_sums.restore_snapshot(pane)
+        else:
+            self.outcome_sums.restore_snapshot(pane)
+
+    def restore(self, row: ModelRow, versions: list[VersionRow], sums: list[SumRow]) -> bool:
+        """Take up what was written; say whether a changed configuration makes rows change."""
+        self.input_sums.restore(sums, row.edge, row.gone, row.fingerprint)
+        self.outcome_sums.gone = row.dropped
+        for inputs in self.inputs:
+            inputs.resume(row.inputs, self.input_sums)
+        for outcomes in self.outcomes:
+            gone = UNHEARD if row.dropped is None else row.dropped
+            outcomes.resume(row.outcomes, versions, gone)
+        known = {(o.window.size_ms, o.window.hop_ms) for o in self.outcomes}
+        self._stale = [v for v in versions if (v.size_ms, v.hop_ms) not in known]
+        return bool(self._stale or self.input_sums.rows)
+
+
+def _version_key(row: VersionRow) -> bytes:
+    return _ROW(["version", row.model_id, row.version, row.size_ms, row.hop_ms])
 
 
 class EvaluatePartition(Unlogged):
@@ -124,6 +175,8 @@ class EvaluatePartition(Unlogged):
         self.windows: dict[str, ModelWindows] = {}
         self.clock = Clock(sources)
         self._flush = Flush()
+        #: Models with other snapshots, and those whose windows or sums have moved on.
+        self._changed: set[str] = set()
         self._touched: set[str] = set()
         self._stored: set[bytes] = set()
 
@@ -138,18 +191,21 @@ class EvaluatePartition(Unlogged):
         for record in records:
             message = decode(record.value or b"")
             if isinstance(message, Progress):
+                message = msgspec.structs.replace(message, told=record.timestamp)
                 self.clock.hear(message)
-                self._flush.rows[_ROW(["source", message.source])] = record.value
+                self._flush.rows[_ROW(["source", message.source])] = encode(message)
                 continue
             windows = self._of(message.model_id)
-            key = windows.take(message) if windows else None
-            if key is not None:
-                self._flush.rows[key] = record.value
+            if windows and windows.take(message):
+                self._changed.add(message.model_id)
         offsets = self.clock.offsets()
         for model_id, windows in self.windows.items():
-            for judged in windows.advance(self.clock):
+            touched, judgements = windows.advance(self.clock)
+            if touched:
                 self._touched.add(model_id)
-                self._flush.outputs += events(judged, windows.model, offsets)
+            for judged in judgements:
+                past = windows.past(judged, self.clock)
+                self._flush.outputs += events(judged, windows.model, offsets, past)
 
     @property
     def urgent(self) -> bool:
@@ -159,25 +215,33 @@ class EvaluatePartition(Unlogged):
     def drain(self, offsets: Mapping[str, int], heartbeat: bool, idle: tuple[str, ...]) -> Flush:
         """Rows that changed, and the events of windows that closed."""
         flush, self._flush = self._flush, Flush()
-        for model_id in sorted(self._touched):
+        for model_id in sorted(self._changed | self._touched):
             windows = self.windows[model_id]
-            for key in windows.forget():
-                # A pane that came and went between two flushes never was a row.
-                flush.rows.pop(key, None)
-                if key in self._stored:
-                    flush.rows[key] = None
-            flush.rows[_ROW(["model", model_id])] = windows.to_row()
-            written = windows.version_rows().items()
+            if model_id in self._touched:
+                windows.forget()
+                flush.rows[_ROW(["model", model_id])] = windows.to_row()
+            written = (windows.rows() | windows.version_rows()).items()
+            # A row that came and went between two flushes never was one.
             flush.rows |= {k: row for k, row in written if row is not None or k in self._stored}
-        self._touched = set()
+        self._changed, self._touched = set(), set()
         for key, value in flush.rows.items():
             (self._stored.discard if value is None else self._stored.add)(key)
         return flush
 
     def restore(self, rows: Mapping[bytes, bytes]) -> None:
         """Take up the committed rows."""
+        try:
+            self._restore(rows)
+        except msgspec.ValidationError as error:
+            raise DataError(
+                f"a row of evaluate-state cannot be read ({error}): another version of Watchkeeper "
+                "wrote it; start under a new namespace, or run that version"
+            ) from None
+
+    def _restore(self, rows: Mapping[bytes, bytes]) -> None:
         models: list[ModelRow] = []
         versions: dict[str, list[VersionRow]] = {}
+        sums: dict[str, list[SumRow]] = {}
         self._stored = set(rows)
         for key, value in rows.items():
             kind = msgspec.msgpack.decode(key)[0]
@@ -186,13 +250,18 @@ class EvaluatePartition(Unlogged):
             elif kind == "version":
                 version = _decode_version(value)
                 versions.setdefault(version.model_id, []).append(version)
+            elif kind in ("sum", "foreign"):
+                sum_ = _decode_sum(value)
+                sums.setdefault(sum_.model_id, []).append(sum_)
             else:
                 message = decode(value)
                 if isinstance(message, Progress):
                     self.clock.hear(message)
                 elif windows := self._of(message.model_id):
-                    windows.store.put(message)
+                    windows.restore_snapshot(message)
         for model in models:
             windows = self._of(model.model_id)
             if windows:
-                windows.restore(model, versions.get(model.model_id, []))
+                known = sums.get(model.model_id, [])
+                if windows.restore(model, versions.get(model.model_id, []), known):
+                    self._touched.add(model.model_id)

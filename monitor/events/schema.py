@@ -22,6 +22,7 @@ from monitor.events.cloudevents import (
 from monitor.events.types import (
     Action,
     ActionData,
+    ColumnarPredictions,
     DeadLetterData,
     EndOfStream,
     FindingData,
@@ -38,6 +39,7 @@ FOLDER = Path(__file__).parents[2] / "schemas"
 
 _PLAIN: Mapping[str, type[msgspec.Struct]] = {
     "prediction": Prediction,
+    "columnar-predictions": ColumnarPredictions,
     "label": Label,
     "review": Review,
     "end-of-stream": EndOfStream,

@@ -6,14 +6,17 @@ and workers can be upgraded in any order within one major version.
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from monitor.events.limits import (
+    BASE64_PATTERN,
     ID_PATTERN,
     MAX_CLASS,
     MAX_FEATURE_NAME,
     MAX_FEATURES,
+    MAX_INDEX,
     MAX_INTEGER,
+    MAX_ROWS,
     MIN_INTEGER,
     RFC3339_PATTERN,
     SCHEMA_MAJOR,
@@ -39,6 +42,8 @@ Outcome = (
 FeatureValue = float | int | str | bool | None
 FeatureName = Annotated[str, Meta(min_length=1, max_length=MAX_FEATURE_NAME)]
 Features = Annotated[dict[FeatureName, FeatureValue], Meta(max_length=MAX_FEATURES)]
+#: How many predictions a columnar record has.
+Rows = Meta(min_length=1, max_length=MAX_ROWS)
 Share = Annotated[float, Meta(ge=0, le=1)]
 
 Severity = Literal["low", "medium", "high", "critical"]
@@ -76,8 +81,49 @@ class Prediction(Struct, frozen=True, kw_only=True, omit_defaults=True):
     schema_version: SchemaVersion = SCHEMA_VERSION
 
 
+class Packed(Struct, frozen=True, kw_only=True):
+    """A column of numbers as base64 of little-endian IEEE 754 floats; NaN stands for null.
+
+    `f32le` is half as long, and rounds: a number that the baseline knows exactly may become
+    another one.
+    """
+
+    encoding: Literal["f64le", "f32le"]
+    data: Annotated[str, Meta(pattern=BASE64_PATTERN)]
+
+
+class ColumnarPredictions(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Many predictions of one model version in one record, a column for each of their fields.
+
+    The n-th of every column is one prediction; all columns are equally long. Its prediction_id is
+    the n-th of `prediction_ids`, or without them `<batch_id>/<first_index + n>`. The record's key
+    is `batch_id`, and so is that of every label and review of its predictions: only so do they
+    come to the same partition. A record has `timestamps`, or one `timestamp` for all; and it has no
+    `prediction_id`, by which a single prediction is known.
+    """
+
+    batch_id: Identifier
+    model_id: Identifier
+    model_version: Identifier
+    features: Annotated[
+        dict[FeatureName, Annotated[list[FeatureValue], Rows] | Packed | None],
+        Meta(max_length=MAX_FEATURES),
+    ]
+    predictions: Annotated[list[Outcome], Rows] | Packed
+    # No union with a list: msgspec 0.22 frees a text's pattern twice there.
+    timestamp: Timestamp | None = None
+    timestamps: Annotated[list[Timestamp], Rows] | None = None
+    scores: Annotated[list[float | None], Rows] | Packed | None = None
+    prediction_ids: Annotated[list[Identifier], Rows] | None = None
+    first_index: Annotated[int, Meta(ge=0, le=MAX_INDEX)] = 0
+    schema_version: SchemaVersion = SCHEMA_VERSION
+
+
 class Label(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The ground truth of one prediction; with the optional fields it needs no join."""
+    """The ground truth of one prediction; with the optional fields it needs no join.
+
+    `batch_id` is that of the columnar record which the prediction came in, and then the key.
+    """
 
     prediction_id: Identifier
     model_id: Identifier
@@ -87,11 +133,12 @@ class Label(Struct, frozen=True, kw_only=True, omit_defaults=True):
     score: float | None = None
     prediction_timestamp: Timestamp | None = None
     model_version: Identifier | None = None
+    batch_id: Identifier | None = None
     schema_version: SchemaVersion = SCHEMA_VERSION
 
 
 class Review(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A human's decision about one prediction."""
+    """A human's decision about one prediction; `batch_id` as for a label."""
 
     review_id: Identifier
     prediction_id: Identifier
@@ -103,6 +150,7 @@ class Review(Struct, frozen=True, kw_only=True, omit_defaults=True):
     human_initial_decision: Outcome | None = None
     human_confidence: float | None = None
     started_at: Timestamp | None = None
+    batch_id: Identifier | None = None
     schema_version: SchemaVersion = SCHEMA_VERSION
 
 
@@ -132,8 +180,9 @@ class FindingData(Struct, frozen=True, kw_only=True):
 
     `threshold` is the limit that decided the verdict, `expected` the value that chance alone
     gives, `source_offsets` the last applied offset of each partition by source topic; `age_ms`
-    is the label age at which performance was judged. `severity` is None where the verdict is no
-    grade but the reason for having none.
+    is the label age at which performance was judged. `past`, there only where it is true, marks a
+    verdict on a window that the stream was still catching up with: it is recorded, and nothing is
+    done about it. `severity` is None where the verdict is no grade but the reason for having none.
     """
 
     model_id: str
@@ -158,6 +207,7 @@ class FindingData(Struct, frozen=True, kw_only=True):
     config_hash: str
     provisional: bool
     decidable: bool
+    past: bool | UnsetType = UNSET
     age_ms: int | None = None
     statistics: dict[str, float | list[float] | None] = {}
     top_bins: list[TopBin] = []
@@ -215,10 +265,12 @@ class ActionData(Struct, frozen=True, kw_only=True):
 
 
 class DeadLetterData(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The `data` of a dead letter: why and where; `head` is base64 of the event's first KiB.
+    """The `data` of a dead letter: why and where; `head` is base64 of the record's first KiB.
 
-    A `redacted` one shows only what is known to be not personal, and nothing of what is no sound
-    JSON; size and SHA-256 are always those of the whole event.
+    `events` is how many events it stands for: all of a columnar record that cannot be read. Of one
+    that can, `index` is the place of a single prediction, whose `head` is left empty. A `redacted`
+    one shows only what is known to be not personal, and nothing of what is no sound JSON; size and
+    SHA-256 are always those of the whole record.
     """
 
     reason: str
@@ -231,6 +283,8 @@ class DeadLetterData(Struct, frozen=True, kw_only=True, omit_defaults=True):
     head: str
     model_id: str | None
     append_time: str
+    index: int | None = None
+    events: int = 1
     redacted: bool = False
 
 

@@ -21,10 +21,10 @@ class Accounting:
         """Count n events of `topic` as `outcome`; a negative n moves events out of `waiting`."""
         self.counts[topic, outcome] += n
 
-    def reject(self, topic: str, outcome: str, reason: str) -> None:
-        """Count one event that was not used, with its reason."""
-        self.counts[topic, outcome] += 1
-        self.reasons[topic, reason] += 1
+    def reject(self, topic: str, outcome: str, reason: str, n: int = 1) -> None:
+        """Count n events that were not used, with their reason."""
+        self.counts[topic, outcome] += n
+        self.reasons[topic, reason] += n
 
     def to_rows(self) -> dict[str, dict[str, int]]:
         """Plain mappings: topic to outcome to events, and `topic!reasons` to reason to events."""

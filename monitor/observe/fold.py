@@ -1,26 +1,19 @@
-"""Rows to panes: columns pile up as arrays and are binned together, once a flush.
+"""Columns to panes: blocks of rows pile up and are binned together, once a flush.
 
-A chunk's rows become columns while they are still in the processor's cache, and are let go.
 Binning a column costs a search for every edge (long columns, sorted first) or for every value
 (short ones): piling columns up until a flush makes the first the usual case on a busy stream.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from struct import Struct
-from struct import error as StructError
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from monitor.observe.decode import Features
+from monitor.observe.columns import Block, Codes, Columns, Floats
 from monitor.observe.model import Monitored
-from monitor.stats.grid import CategoricalGrid, NumericGrid
 
 Counts = npt.NDArray[np.int64]
-Codes = npt.NDArray[np.int32]
-Floats = npt.NDArray[np.float64]
 PaneKey = tuple[str, int]
 #: Above this many rows a group, sorting the column beats searching each value.
 SORT_FROM = 512
@@ -38,11 +31,7 @@ class Pane:
 
 @dataclass(slots=True)
 class Pile:
-    """Accepted rows of one model as columns, a block for each chunk.
-
-    `versions` int32[n] index `names`; `times` are ms; `numbers` float64[numeric columns, n] with
-    NaN for null; `codes` int32[categorical columns, n] are slots of their grids.
-    """
+    """Accepted rows of one model as columns, a block for each chunk (as in Block)."""
 
     names: dict[str, int] = field(default_factory=dict)
     versions: list[Codes] = field(default_factory=list)
@@ -56,72 +45,31 @@ class Pile:
 class Fold:
     """Piles up the rows of one model, and bins them into panes of its layout."""
 
-    def __init__(self, model: Monitored, features: Features) -> None:
+    def __init__(self, model: Monitored, columns: Columns) -> None:
         self.pane_ms = model.spec.pane_ms
         self.layout = model.baseline.layout if model.baseline else None
-        self.features = features
         self.pile = Pile()
-        columns = self.layout.columns if self.layout else ()
-        # As the features' tuples have them: those first, then the prediction and the score.
-        ranked = sorted(columns, key=lambda column: not column.subject.startswith("feature/"))
-        self._numeric = [(c.subject, c.grid) for c in ranked if isinstance(c.grid, NumericGrid)]
-        self._categorical = [
-            (c.subject, c.grid) for c in ranked if isinstance(c.grid, CategoricalGrid)
-        ]
-        self._pack = Struct(f"={sum(not c for c in features.categorical)}d").pack
+        self._numeric = columns.numeric
+        self._categorical = columns.categorical
 
     @property
     def waiting(self) -> int:
         """The number of rows that wait to be binned."""
         return self.pile.rows
 
-    def take(
-        self, rows: Sequence[Any], times: Counts, mistyped: Iterable[tuple[int, str]] = ()
-    ) -> None:
-        """Pile up rows with their event times int64[n] in ms.
-
-        `mistyped` names the numeric features of a wrong type, with the position of their row.
-        """
-        n, pile = len(rows), self.pile
-        if not n:
+    def take(self, block: Block) -> None:
+        """Pile up rows."""
+        pile = self.pile
+        if not block.rows:
             return
-        pile.mistyped += [(pile.rows + row, feature) for row, feature in mistyped]
-        pile.rows += n
-        pile.times.append(times)
-        pile.versions.append(self._versions([row.model_version for row in rows]))
-        if self.layout:
-            features = [row.features for row in rows]
-            pile.numbers.append(self._numbers(features, rows))
-            pile.codes.append(self._codes(features, rows))
-
-    def _versions(self, versions: Sequence[str]) -> Codes:
-        index = self.pile.names
-        for version in dict.fromkeys(versions):
-            index.setdefault(version, len(index))
-        return np.fromiter(map(index.__getitem__, versions), np.int32, len(versions))
-
-    def _numbers(self, features: Sequence[Any], rows: Sequence[Any]) -> Floats:
-        """float64[numeric columns, n]."""
-        block = np.empty((len(self._numeric), len(rows)))
-        k = len(self.features.categorical) - sum(self.features.categorical)
-        block[:k] = _matrix(list(map(self.features.numeric, features)), k, self._pack).T
-        for (subject, _), out in zip(self._numeric[k:], block[k:], strict=True):
-            if subject == "score":
-                out[:] = [row.score for row in rows]  # None becomes NaN
-            else:
-                out[:] = _floats([row.prediction for row in rows])
-        return block
-
-    def _codes(self, features: Sequence[Any], rows: Sequence[Any]) -> Codes:
-        """int32[categorical columns, n]."""
-        taken = map(self.features.categories, features)
-        values: list[Sequence[Any]] = list(zip(*taken, strict=True))
-        if len(values) < len(self._categorical):
-            values.append([row.prediction for row in rows])
-        block = np.empty((len(self._categorical), len(rows)), dtype=np.int32)
-        for (_, grid), out, listed in zip(self._categorical, block, values, strict=True):
-            out[:] = grid.codes(listed)
-        return block
+        for row, features in block.mistyped.items():
+            pile.mistyped += [(pile.rows + row, feature) for feature in features]
+        index = [pile.names.setdefault(name, len(pile.names)) for name in block.names]
+        pile.rows += block.rows
+        pile.times.append(block.times)
+        pile.versions.append(np.array(index, dtype=np.int32)[block.versions])
+        pile.numbers.append(block.numbers)
+        pile.codes.append(block.codes)
 
     def bin(self, panes: dict[PaneKey, Pane]) -> set[PaneKey]:
         """Add the piled rows to `panes`, keyed by (version, start in ms); return those changed."""
@@ -189,18 +137,3 @@ def _scatter(codes: Codes, group: Counts, width: int, targets: list[Counts]) -> 
         counted = np.bincount(flat, minlength=len(some) * width).reshape(len(some), width)
         for target, counts in zip(some, counted, strict=True):
             target += counts
-
-
-def _matrix(rows: Sequence[tuple[Any, ...]], k: int, pack: Any) -> Floats:
-    """float64[n, k]; None becomes NaN. Packing is twice as fast, but takes no None."""
-    if not k:
-        return np.empty((len(rows), 0))
-    try:
-        return np.frombuffer(b"".join([pack(*row) for row in rows])).reshape(len(rows), k)
-    except StructError:
-        return np.array(rows, dtype=float).reshape(len(rows), k)
-
-
-def _floats(values: Sequence[Any]) -> Floats:
-    """float64[n]; whatever is no number becomes NaN (null)."""
-    return np.array([v if type(v) in (int, float) else np.nan for v in values], dtype=float)

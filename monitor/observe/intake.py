@@ -1,16 +1,15 @@
-"""One decoded chunk of predictions, labels or reviews into the state of their models."""
+"""Decoded predictions, labels or reviews of one model into its state."""
 
 import zlib
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 
 from monitor.events.limits import LEAST_PLAUSIBLE_MS
 from monitor.events.timestamps import rfc3339
 from monitor.observe.accounting import Accounting
+from monitor.observe.batch import Events, Predictions, Singles, alike
+from monitor.observe.columns import Block, Indexes, Times
 from monitor.observe.fold import PaneKey
 from monitor.observe.memory import Seen
 from monitor.observe.outcomes import Label, class_name, in_reach, repeated
@@ -21,23 +20,11 @@ from monitor.observe.watermark import Watermarks
 from monitor.panes.flush import Record
 from monitor.registry.durations import duration_words
 
-Times = npt.NDArray[np.int64]
 Reject = Callable[[str, Record | Trace, Rejected], None]
 #: An event may be this far ahead of the broker's clock.
 FUTURE_MS = 5 * 60_000
 #: Corrections of one prediction; a producer that relabels for ever must not grow our memory.
 LABELS_LIMIT = 100
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MS = timedelta(milliseconds=1)
-
-
-def event_ms(timestamp: int | datetime) -> int:
-    """Event time in ms since 1970, exactly.
-
-    >>> event_ms(datetime(2013, 5, 1, tzinfo=UTC))
-    1367366400000
-    """
-    return timestamp if timestamp.__class__ is int else (timestamp - _EPOCH) // _MS  # type: ignore[operator]
 
 
 class Intake:
@@ -51,81 +38,72 @@ class Intake:
         self.reject = reject
         self.redaction = redaction
 
-    def predictions(
-        self, state: ModelState, rows: list[Any], records: list[Record], mistyped: dict[int, Any]
-    ) -> set[PaneKey]:
-        """Take predictions of one model in offset order; return the outcome panes touched.
-
-        `mistyped` names the features of a wrong type by position of the row.
-        """
-        kept, times = self._in_time("predictions", state, rows, records)
+    def predictions(self, state: ModelState, batch: Predictions) -> set[PaneKey]:
+        """Take predictions of one model in offset order; return the outcome panes touched."""
+        kept = self._in_time("predictions", state, batch)
+        times = batch.times[kept]
+        self.marks.read("predictions", state.id, times, batch.appended[kept])
         found = self.marks.advance("predictions", state.id, times)
         pane = state.pane_ms
         late = times - times % pane + pane + state.lateness_ms <= found
         if late.any():
-            for i in np.flatnonzero(late).tolist():
+            for n in np.flatnonzero(late).tolist():
                 why = (
-                    f"{_behind(int(times[i]), int(found[i]))}; allowed lateness is "
+                    f"{_behind(int(times[n]), int(found[n]))}; allowed lateness is "
                     f"{duration_words(state.lateness_ms)} after the end of its pane"
                 )
                 rejected = Rejected("late", why, outcome="late", model_id=state.id)
-                self.reject("predictions", records[kept[i]], rejected)
-            kept = [k for k, bad in zip(kept, late, strict=True) if not bad]
-            times, found = times[~late], found[~late]
+                self._refuse("predictions", batch, int(kept[n]), rejected)
+            kept, found = kept[~late], found[~late]
+        block = batch.block if len(kept) == batch.block.rows else batch.block.only(kept)
+        state.admit(block)
         touched: set[PaneKey] = set()
-        if len(kept):
-            state.admit(rows if len(kept) == len(rows) else [rows[k] for k in kept], times)
         if state.remembers:
-            kept, times, touched = self._remember(state, rows, records, kept, times, found)
-        self.accounting.add("predictions", "counted", len(kept))
-        wrong = (
-            [(n, name) for n, k in enumerate(kept) for name in mistyped.get(k, ())]
-            if mistyped
-            else ()
-        )
-        state.fold.take(rows if len(kept) == len(rows) else [rows[k] for k in kept], times, wrong)
+            new, touched = self._remember(state, batch, block, kept, found)
+            if len(new) < len(kept):
+                block = block.only(new)
+        self.accounting.add("predictions", "counted", block.rows)
+        state.fold.take(block)
         return touched
 
     def _remember(
-        self,
-        state: ModelState,
-        rows: list[Any],
-        records: list[Record],
-        kept: Sequence[int],
-        times: Times,
-        found: Times,
-    ) -> tuple[list[int], Times, set[PaneKey]]:
-        """Drop what has been seen before; hand waiting labels to the rest.
+        self, state: ModelState, batch: Predictions, block: Block, kept: Indexes, found: Times
+    ) -> tuple[Indexes, set[PaneKey]]:
+        """Positions in the block that were not seen before; waiting labels are handed to them.
 
         An id that may be forgotten already, by the watermark that the row `found`, is a new one,
-        whether or not a flush has come round to forgetting it.
+        whether or not a flush has come round to forgetting it. `kept` are the block's rows in the
+        batch.
         """
         memory, new, touched = state.memory, [], set()
-        memory.fetch([rows[k].prediction_id for k in kept])
         seen_before = memory.seen.get
-        fresh = np.ones(len(kept), dtype=bool)
-        marks = found.tolist()
-        for n, (k, time_ms) in enumerate(zip(kept, times.tolist(), strict=True)):
-            row, record = rows[k], records[k]
-            crc = zlib.crc32(record.value or b"")
-            seen = seen_before(row.prediction_id)
-            if seen is not None and not state.may_forget(seen.time_ms, marks[n]):
-                fresh[n] = False
-                self._repeated("predictions", state, record, row.prediction_id, seen.crc == crc)
+        ids = batch.ids(kept)
+        memory.fetch(ids)
+        rows = zip(
+            ids,
+            block.times.tolist(),
+            map(block.names.__getitem__, block.versions.tolist()),
+            batch.outcomes(kept),
+            batch.payloads(kept),
+            found.tolist(),
+            strict=True,
+        )
+        for n, (key, time_ms, version, name, crc, mark) in enumerate(rows):
+            seen = seen_before(key)
+            if seen is not None and not state.may_forget(seen.time_ms, mark):
+                self._repeated("predictions", state, batch, int(kept[n]), key, alike(seen.crc, crc))
                 continue
-            new.append(k)
-            name = row.prediction
+            new.append(n)
             if name.__class__ is not str:
                 name = class_name(name)
-            version = row.model_version
-            memory.remember(row.prediction_id, Seen(time_ms, version, name, crc))
+            memory.remember(key, Seen(time_ms, version, name, crc))
             if state.joins:
-                key = state.pane_key(version, time_ms)
-                state.outcome(key).predictions += 1
-                touched.add(key)
-                if row.prediction_id in memory.waiting:
-                    self._settle(state, row.prediction_id)
-        return new, times[fresh], touched
+                pane = state.pane_key(version, time_ms)
+                state.outcome(pane).predictions += 1
+                touched.add(pane)
+                if key in memory.waiting:
+                    self._settle(state, key)
+        return np.array(new, dtype=np.intp), touched
 
     def _settle(self, state: ModelState, key: str) -> None:
         """Labels that waited for a prediction are counted now; those beyond its horizon never."""
@@ -137,16 +115,18 @@ class Intake:
         self.accounting.add("labels", "counted", claimed.taken)
         self.accounting.add("labels", "duplicate", claimed.repeated)
 
-    def labels(self, state: ModelState, rows: list[Any], records: list[Record]) -> set[PaneKey]:
+    def labels(self, state: ModelState, events: Singles) -> set[PaneKey]:
         """Take labels of one model in offset order; return the outcome panes touched."""
-        kept, times = self._in_time("labels", state, rows, records)
+        kept = self._in_time("labels", state, events)
+        times = events.times[kept]
+        self.marks.read("labels", state.id, times, events.appended[kept])
         found = self.marks.advance("labels", state.id, times)
         known = np.maximum(times, found).tolist()
         touched: set[PaneKey] = set()
         if state.joins:
-            state.memory.fetch([rows[k].prediction_id for k in kept])
-        for k, time_ms, known_ms in zip(kept, times.tolist(), known, strict=True):
-            row, record = rows[k], records[k]
+            state.memory.fetch([events.rows[k].prediction_id for k in kept.tolist()])
+        for k, time_ms, known_ms in zip(kept.tolist(), times.tolist(), known, strict=True):
+            row, record = events.rows[k], events.records[k]
             if not state.joins:
                 why = "the model declares no labels; add `labels:` to its configuration"
                 rejected = Rejected("labels_undeclared", why, model_id=state.id)
@@ -174,62 +154,64 @@ class Intake:
                 self.accounting.add("labels", "waiting")
         return touched
 
-    def reviews(self, state: ModelState, rows: list[Any], records: list[Record]) -> None:
+    def reviews(self, state: ModelState, events: Singles) -> None:
         """Take reviews of one model: ids are remembered, and each is counted once."""
-        kept, times = self._in_time("reviews", state, rows, records)
+        kept = self._in_time("reviews", state, events)
+        times = events.times[kept]
         found = self.marks.advance("reviews", state.id, times)
         late = state.forgotten(times, found)
-        state.memory.fetch_reviews([rows[k].review_id for k in kept])
+        state.memory.fetch_reviews([events.rows[k].review_id for k in kept.tolist()])
         for k, time_ms, too_late, mark in zip(
-            kept, times.tolist(), late.tolist(), found.tolist(), strict=True
+            kept.tolist(), times.tolist(), late.tolist(), found.tolist(), strict=True
         ):
             if too_late:
                 why = f"{_behind(time_ms, mark)}, so far that its like may be forgotten"
                 rejected = Rejected("late", why, outcome="late", model_id=state.id)
-                self.reject("reviews", records[k], rejected)
+                self._refuse("reviews", events, k, rejected)
                 continue
-            key, crc = rows[k].review_id, zlib.crc32(records[k].value or b"")
+            key, crc = events.rows[k].review_id, zlib.crc32(events.records[k].value or b"")
             before = state.memory.reviews.get(key)
             if before is not None and not state.may_forget(before.time_ms, mark):
-                self._repeated("reviews", state, records[k], key, before.crc == crc)
+                self._repeated("reviews", state, events, k, key, before.crc == crc)
                 continue
             state.memory.review(key, time_ms, crc)
             self.accounting.add("reviews", "counted")
 
     def _repeated(
-        self, topic: str, state: ModelState, record: Record, key: str, same: bool
+        self, topic: str, state: ModelState, events: Events, n: int, key: str, same: bool
     ) -> None:
         if same:
             self.accounting.add(topic, "duplicate")
         else:
             why = f"{key} was seen before with another payload"
-            self.reject(topic, record, Rejected("id_conflict", why, model_id=state.id))
+            self._refuse(topic, events, n, Rejected("id_conflict", why, model_id=state.id))
 
-    def _in_time(
-        self, topic: str, state: ModelState, rows: list[Any], records: list[Record]
-    ) -> tuple[Sequence[int], Times]:
-        """Positions and event times in ms of the rows whose time can be believed."""
-        times = np.array([event_ms(row.timestamp) for row in rows], dtype=np.int64)
-        appended = np.array([record.timestamp for record in records], dtype=np.int64)
+    def _in_time(self, topic: str, state: ModelState, events: Events) -> Indexes:
+        """Positions of the events whose time can be believed."""
+        times, appended = events.times, events.appended
         future = times > appended + FUTURE_MS
         small = times < LEAST_PLAUSIBLE_MS
         if not (future.any() or small.any()):
-            return range(len(rows)), times
-        for i in np.flatnonzero(future):
-            ahead = duration_words(int(times[i] - appended[i]))
+            return np.arange(len(times))
+        for n in np.flatnonzero(future).tolist():
+            ahead = duration_words(int(times[n] - appended[n]))
             why = f"event time is {ahead} ahead of Kafka's clock, limit {duration_words(FUTURE_MS)}"
             rejected = Rejected("future_timestamp", why, "quarantined", state.id)
-            self.reject(topic, records[i], rejected)
+            self._refuse(topic, events, n, rejected)
         bad = future.copy()
-        for i in np.flatnonzero(small):
-            if times[i] < 0 or isinstance(rows[i].timestamp, int):
-                why = f"{rows[i].timestamp} looks like seconds; send milliseconds or RFC 3339"
+        for n in np.flatnonzero(small).tolist():
+            given = events.given(n)
+            if times[n] < 0 or isinstance(given, int):
+                why = f"{given} looks like seconds; send milliseconds or RFC 3339"
                 rejected = Rejected("schema_range", why, model_id=state.id)
-                if times[i] < 0:
+                if times[n] < 0:
                     rejected = Rejected("future_timestamp", "before 1970", "quarantined", state.id)
-                self.reject(topic, records[i], rejected)
-                bad[i] = True
-        return np.flatnonzero(~bad).tolist(), times[~bad]
+                self._refuse(topic, events, n, rejected)
+                bad[n] = True
+        return np.flatnonzero(~bad)
+
+    def _refuse(self, topic: str, events: Events, n: int, rejected: Rejected) -> None:
+        self.reject(topic, events.left(n), events.refused(n, rejected))
 
 
 def _behind(time_ms: int, mark_ms: int) -> str:

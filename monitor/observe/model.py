@@ -24,9 +24,8 @@ class Monitored:
 
     @property
     def lateness_ms(self) -> int:
-        """How long after a pane's end its events are still taken: the widest of the signals'."""
-        signals = (self.spec.data_drift, self.spec.prediction_drift, self.spec.performance)
-        return max((s.window.allowed_lateness_ms for s in signals if s), default=0)
+        """How long after a pane's end its events are still taken: the widest of all windows'."""
+        return max((window.allowed_lateness_ms for window in self.spec.windows), default=0)
 
     @property
     def max_delay_ms(self) -> int:

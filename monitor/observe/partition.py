@@ -8,7 +8,9 @@ import msgspec
 from monitor.events.cloudevents import DEAD_LETTER, cloud_event, event_key
 from monitor.events.types import EndOfStream
 from monitor.observe.accounting import Accounting
+from monitor.observe.batch import Predictions, SinglePredictions, Singles
 from monitor.observe.cache import Cache
+from monitor.observe.columnar import Columnar
 from monitor.observe.decode import Decoder
 from monitor.observe.fold import PaneKey
 from monitor.observe.intake import Intake, orphaned
@@ -35,6 +37,7 @@ class PartitionRow(msgspec.Struct, array_like=True, tag="partition"):
     greatest: list[tuple[str, str, int]]
     accounting: dict[str, dict[str, int]]
     format: int = FORMAT
+    past: list[tuple[str, str, int]] = []
 
 
 _decode_partition = msgspec.msgpack.Decoder(PartitionRow).decode
@@ -56,13 +59,14 @@ class ObservePartition:
         self.decoder = Decoder(models)
         self.cache = Cache(store or DictStore(), [m.spec.id for m in models])
         self.states = {
-            m.spec.id: ModelState(m, self.decoder.features[m.spec.id], source, self.cache.store)
+            m.spec.id: ModelState(m, self.decoder.columns[m.spec.id], source, self.cache.store)
             for m in models
         }
         self.accounting = Accounting()
         self.marks = Watermarks(
             {m.spec.id: m.spec.disorder_ms for m in models},
             frozenset(m.spec.id for m in models if m.spec.clock == "events"),
+            {m.spec.id: m.spec.max_alert_age_ms for m in models if m.spec.clock == "append"},
         )
         self.redaction = Redaction(models)
         self.intake = Intake(self.marks, self.accounting, self._reject, self.redaction)
@@ -74,6 +78,8 @@ class ObservePartition:
         self._live = tuple(m.spec.id for m in models if m.spec.clock == "append")
         #: The latest append time that the broker has told us, ms.
         self._now_ms = 0
+        #: Up to which append time each topic has been read, ms.
+        self._read: dict[str, int] = {}
         self._stored: set[bytes] = set()
         self._stale: set[bytes] = set()
         self._told: dict[tuple[str, str], int] = {}
@@ -82,6 +88,7 @@ class ObservePartition:
 
     def apply(self, topic: str, records: Sequence[Record]) -> None:
         """Take records of one input topic in offset order."""
+        self._read_to(topic, records[-1].timestamp)
         rows: list[Any] = getattr(self.decoder, topic)(records)
         kinds = {row.__class__ for row in rows}
         only = self.decoder.model_of.get(kinds.pop(), "") if len(kinds) == 1 else ""
@@ -90,20 +97,28 @@ class ObservePartition:
             self.accounting.add(topic, "read", len(records))
             return
         groups: dict[str, tuple[list[Any], list[Record], dict[int, Any]]] = {}
-        ended = 0
+        read = len(records)
         for row, record in zip(rows, records, strict=True):
             mistyped: Any = None
             if row.__class__ is tuple:
                 row, mistyped = row
             if isinstance(row, Rejected):
                 self._reject(topic, record, row)
+                read += row.events - 1
+                continue
+            if isinstance(row, Columnar):
+                # Other records of its model that stand before it are judged before it.
+                if row.model_id in groups:
+                    self._groups(topic, {row.model_id: groups.pop(row.model_id)})
+                self._take(self.states[row.model_id], row)
+                read += row.block.rows - 1
                 continue
             if isinstance(row, EndOfStream):
                 # What stands before it in the log is judged before it, and what follows after.
                 self._groups(topic, groups)
                 groups = {}
                 self.marks.end(topic, row.model_id)
-                ended += 1
+                read -= 1
                 continue
             model = self.decoder.model_of.get(row.__class__) or row.model_id
             if model not in self.states:
@@ -118,30 +133,40 @@ class ObservePartition:
             group[0].append(row)
             group[1].append(record)
         self._groups(topic, groups)
-        self.accounting.add(topic, "read", len(records) - ended)
+        self.accounting.add(topic, "read", read)
+
+    def _read_to(self, topic: str, append_ms: int) -> None:
+        self._read[topic] = max(append_ms, self._read.get(topic, append_ms))
+
+    def _past(self) -> dict[tuple[str, str], int]:
+        now = {topic: max(read, self._now_ms) for topic, read in self._read.items()}
+        return self.marks.past(now)
 
     def _groups(self, topic: str, groups: Mapping[str, Any]) -> None:
         for model, (rows, records, mistyped) in groups.items():
             state = self.states[model]
             if topic == "predictions":
-                touched = self.intake.predictions(state, rows, records, mistyped)
-                if state.fold.waiting >= PILE_LIMIT:
-                    self._bin(state)
+                self._take(state, SinglePredictions(state.columns, rows, records, mistyped))
             elif topic == "labels":
-                touched = self.intake.labels(state, rows, records)
+                self._relabelled[model] |= self.intake.labels(state, Singles(rows, records))
             else:
-                self.intake.reviews(state, rows, records)
-                continue
-            self._relabelled[model] |= touched
+                self.intake.reviews(state, Singles(rows, records))
+
+    def _take(self, state: ModelState, batch: Predictions) -> None:
+        self._relabelled[state.id] |= self.intake.predictions(state, batch)
+        if state.fold.waiting >= PILE_LIMIT:
+            self._bin(state)
 
     def _bin(self, state: ModelState) -> None:
         self._changed[state.id] |= state.fold.bin(state.panes)
 
     def _reject(self, topic: str, record: Record | Trace, rejected: Rejected) -> None:
-        self.accounting.reject(topic, rejected.outcome, rejected.reason)
+        self.accounting.reject(topic, rejected.outcome, rejected.reason, rejected.events)
         left = trace(record, self.redaction)
         letter = dead_letter(rejected, left, topic, self.source)
-        place = (topic, str(self.source), str(left.offset))
+        place = [topic, str(self.source), str(left.offset)]
+        if rejected.index is not None:
+            place.append(str(rejected.index))
         event = cloud_event(
             type=DEAD_LETTER,
             source="/watchkeeper/observe",
@@ -181,6 +206,8 @@ class ObservePartition:
         flush = Flush()
         if heartbeat:
             self.marks.follow(self._now_ms, idle, self._live)
+            for topic in idle if self._now_ms else ():
+                self._read_to(topic, self._now_ms)
         for key in self._stale:
             self._delete(key, flush)
         self._stale = set()
@@ -201,6 +228,7 @@ class ObservePartition:
             PartitionRow(
                 [(t, m, n) for (t, m), n in self.marks.greatest.items()],
                 self.accounting.to_rows(),
+                past=[(t, m, n) for (t, m), n in self._past().items()],
             )
         )
         return flush
@@ -209,7 +237,9 @@ class ObservePartition:
         """Send panes that no event can change any more; keep the other changed ones as rows."""
         mark = self.marks.of("predictions", state.id)
         still = state.pane_ms + state.lateness_ms
-        for key in [k for k in state.foreign if k[1] + still <= mark]:
+        # Those of an earlier configuration go with the pane of ours that they begin in: evaluate
+        # settles by our panes.
+        for key in [k for k in state.foreign if k[1] - k[1] % state.pane_ms + still <= mark]:
             for message in state.foreign.pop(key):
                 flush.outputs.append(Output("panes", state.id.encode(), encode(message)))
                 self._delete(_input_row(message), flush)
@@ -245,6 +275,9 @@ class ObservePartition:
                 message = encode(state.outcome_snapshot(pane))
                 flush.outputs.append(Output("panes", state.id.encode(), message))
             self._unsent[state.id] = set()
+        past: dict[str, dict[str, int]] = {"predictions": {}, "labels": {}}
+        for (topic, model), greatest in self._past().items():
+            past[topic][model] = self.marks.behind(greatest, model)
         progress = Progress(
             source=self.source,
             inputs=self.marks.by_model("predictions", self.states),
@@ -252,6 +285,9 @@ class ObservePartition:
             watermark=self.marks.partition(),
             offsets=dict(offsets),
             idle=idle,
+            read=dict(self._read),
+            past_inputs=past["predictions"],
+            past_labels=past["labels"],
         )
         key, value = str(self.source).encode(), encode(progress)
         flush.outputs += [Output("panes", key, value, n) for n in range(self.panes_partitions)]
@@ -315,6 +351,8 @@ class ObservePartition:
                 self.marks.greatest = {
                     (topic, model): n for topic, model, n in row.greatest if model in self.states
                 }
+                for topic, model, n in row.past:
+                    self.marks.restore_past(topic, model, n)
                 restored = Accounting.from_rows(row.accounting)
                 self.accounting.counts.update(restored.counts)
                 self.accounting.reasons.update(restored.reasons)

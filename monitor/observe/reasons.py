@@ -15,9 +15,12 @@ Reason = Literal[
     "limit_features",
     "limit_id",
     "limit_labels",
+    "limit_rows",
     "limit_size",
     "malformed",
     "orphan_label",
+    "schema_encoding",
+    "schema_length",
     "schema_missing",
     "schema_range",
     "schema_type",
@@ -53,8 +56,10 @@ REMEDIES: Mapping[str, str] = {
     "limit_labels": (
         "Find what relabels this prediction again and again; beyond 100 labels none is taken."
     ),
+    "limit_rows": "Send the predictions in several columnar records of at most 10,000 each.",
     "limit_size": (
-        "Send at most 256 KiB: leave out the fields and features that are not monitored."
+        "Send at most 256 KiB, or 960 KiB of columns: fewer predictions a record, and no fields or "
+        "features that are not monitored."
     ),
     "malformed": (
         "Send one JSON object as UTF-8, at most 16 deep, without NaN, infinities or integers "
@@ -64,6 +69,11 @@ REMEDIES: Mapping[str, str] = {
         "Check that prediction and label carry the same id and key, and that the label comes "
         "within `labels.max_delay`; once the prediction is there, the label can be replayed."
     ),
+    "schema_encoding": (
+        "Send packed columns as base64 of little-endian float64 or float32, and say which; "
+        "`monitor.client` does so."
+    ),
+    "schema_length": "Send columns of one length, a value for each of at least one prediction.",
     "schema_missing": "Send the field that is named; `schemas/` has all that are required.",
     "schema_range": "Send times as RFC 3339 with an offset, or in milliseconds since 1970.",
     "schema_type": "Send the field that is named in the type that `schemas/` gives it.",

@@ -12,7 +12,11 @@ from monitor.panes.flush import Record
 
 
 class Rejected(Exception):
-    """One event that is not counted: `outcome` is dead, late or quarantined."""
+    """An event that is not counted: `outcome` is dead, late or quarantined.
+
+    Of a columnar record that cannot be read it is all `events`; of one that can, the one at
+    `index`.
+    """
 
     def __init__(
         self, reason: Reason, detail: str, outcome: str = "dead", model_id: str | None = None
@@ -22,6 +26,8 @@ class Rejected(Exception):
         self.detail = detail
         self.outcome = outcome
         self.model_id = model_id
+        self.events = 1
+        self.index: int | None = None
 
 
 class Trace(NamedTuple):
@@ -64,5 +70,7 @@ def dead_letter(rejected: Rejected, left: Trace, topic: str, partition: int) -> 
         head=base64.b64encode(left.head).decode(),
         model_id=rejected.model_id,
         append_time=rfc3339(left.append_ms),
+        index=rejected.index,
+        events=rejected.events,
         redacted=left.redacted,
     )

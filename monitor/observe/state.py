@@ -1,12 +1,11 @@
 """All that one source partition holds of one model."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
 
-from monitor.observe.decode import Features
+from monitor.observe.columns import Block, Columns, Times
 from monitor.observe.fold import Fold, Pane, PaneKey
 from monitor.observe.memory import HOUR_MS, Memory, Seen
 from monitor.observe.model import Monitored
@@ -15,7 +14,6 @@ from monitor.observe.store import Store
 from monitor.panes.codec import pack, unpack
 from monitor.panes.messages import InputPane, OutcomePane
 
-Times = npt.NDArray[np.int64]
 #: Versions of a model in one pane of one partition that are told apart.
 VERSIONS_LIMIT = 20
 OTHER_VERSIONS = "__other__"
@@ -25,7 +23,7 @@ class ModelState:
     """Open panes, outcome panes and memory of one model in one source partition."""
 
     def __init__(
-        self, model: Monitored, features: Features, source: int, store: Store | None = None
+        self, model: Monitored, columns: Columns, source: int, store: Store | None = None
     ) -> None:
         self.model = model
         self.id = model.spec.id
@@ -33,7 +31,8 @@ class ModelState:
         self.lateness_ms = model.lateness_ms
         self.max_delay_ms = model.max_delay_ms
         self.source = source
-        self.fold = Fold(model, features)
+        self.columns = columns
+        self.fold = Fold(model, columns)
         self.panes: dict[PaneKey, Pane] = {}
         #: Snapshots made with an earlier baseline: they pass on as they are, and never merge.
         self.foreign: dict[PaneKey, list[InputPane]] = {}
@@ -51,20 +50,24 @@ class ModelState:
         """The pane of a model version that an event time falls into."""
         return version, time_ms - time_ms % self.pane_ms
 
-    def admit(self, rows: Sequence[Any], times: Times) -> None:
+    def admit(self, block: Block) -> None:
         """Count the versions of a pane beyond the first few as one, `__other__`.
 
         A version is free text of the producer's: one a request would fill memory and the state.
         Which are the first depends on the order of the log alone.
         """
-        starts = times - times % self.pane_ms
-        first = rows[0].model_version
-        if all(row.model_version == first for row in rows) and all(
-            self._admitted(first, start) == first for start in np.unique(starts).tolist()
-        ):
-            return
-        for row, start in zip(rows, starts.tolist(), strict=True):
-            row.model_version = self._admitted(row.model_version, start)
+        pane = block.times // self.pane_ms
+        pairs = pane * len(block.names) + block.versions
+        _, first = np.unique(pairs, return_index=True)
+        beyond = []
+        for n in np.sort(first).tolist():
+            name = block.names[block.versions[n]]
+            if self._admitted(name, int(pane[n]) * self.pane_ms) != name:
+                beyond.append(pairs[n])
+        if beyond:
+            other = np.int32(len(block.names))
+            block.names = [*block.names, OTHER_VERSIONS]
+            block.versions = np.where(np.isin(pairs, beyond), other, block.versions)
 
     def _admitted(self, version: str, start_ms: int) -> str:
         known = self.versions.setdefault(start_ms, set())

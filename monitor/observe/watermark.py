@@ -1,10 +1,11 @@
 """How far event time has come in one source partition, per model."""
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 
 import numpy as np
 import numpy.typing as npt
 
+from monitor.observe.past import Past
 from monitor.panes.messages import END, UNHEARD
 
 #: How far a model's time stands behind the time that it only follows, ms.
@@ -18,21 +19,57 @@ class Watermarks:
     It never regresses. An end of stream moves it past every event.
     """
 
-    def __init__(self, disorder_ms: dict[str, int], replayed: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        disorder_ms: dict[str, int],
+        replayed: frozenset[str] = frozenset(),
+        alert_age_ms: Mapping[str, int] | None = None,
+    ) -> None:
         self.disorder_ms = disorder_ms
         self.replayed = replayed
         self.greatest: dict[tuple[str, str], int] = {}
+        #: By topic and model, of models whose alerts have an age beyond which nobody is told.
+        self._past = {
+            (topic, model): Past(age)
+            for model, age in (alert_age_ms or {}).items()
+            for topic in ("predictions", "labels")
+        }
 
     def of(self, topic: str, model_id: str) -> int:
         """The watermark in ms: no event before it is expected any more."""
         greatest = self.greatest.get((topic, model_id), UNHEARD)
+        return self.behind(greatest, model_id)
+
+    def behind(self, greatest: int, model_id: str) -> int:
+        """The watermark that stands behind an event time, both in ms."""
         return greatest if greatest in (END, UNHEARD) else greatest - self.disorder_ms[model_id]
+
+    def read(self, topic: str, model_id: str, times: Times, appended: Times) -> None:
+        """Remember by which append times, in ms, event times came; both in offset order."""
+        past = self._past.get((topic, model_id))
+        if past:
+            past.take(times, appended)
+
+    def past(self, now_ms: Mapping[str, int]) -> dict[tuple[str, str], int]:
+        """The greatest event times by records past the models' alert age, as of append times."""
+        known = {
+            (topic, model): past.of(now_ms.get(topic, UNHEARD))
+            for (topic, model), past in self._past.items()
+        }
+        return {of: greatest for of, greatest in known.items() if greatest != UNHEARD}
+
+    def restore_past(self, topic: str, model_id: str, greatest_ms: int) -> None:
+        """Take up what was past before a restart."""
+        if (topic, model_id) in self._past:
+            self._past[topic, model_id].restore(greatest_ms)
 
     def advance(self, topic: str, model_id: str, times: Times) -> Times:
         """Take event times in offset order; return the watermark as each row found it.
 
         The answer depends on the order of records alone, not on how they were cut into chunks.
         """
+        if not len(times):
+            return times  # a model of which nothing could be believed is not heard of
         before = self.greatest.get((topic, model_id), UNHEARD)
         running = np.maximum.accumulate(np.concatenate(([before], times)))
         self.greatest[topic, model_id] = int(running[-1])
@@ -53,16 +90,18 @@ class Watermarks:
         if "predictions" in idle and now_ms:
             heard.append(now_ms)
         for model in live if heard else ():
-            self._raise("predictions", model, max(heard) - GRACE_MS)
+            self._raise("predictions", model, max(heard) - GRACE_MS, now_ms)
         for model in live:
             predicted = self.greatest.get(("predictions", model), UNHEARD)
             for topic in ("labels", "reviews"):
                 if topic in idle and predicted != END:
-                    self._raise(topic, model, predicted)
+                    self._raise(topic, model, predicted, now_ms)
 
-    def _raise(self, topic: str, model_id: str, to_ms: int) -> None:
+    def _raise(self, topic: str, model_id: str, to_ms: int, now_ms: int) -> None:
         if to_ms > self.greatest.get((topic, model_id), UNHEARD):
             self.greatest[topic, model_id] = to_ms
+            if now_ms and (topic, model_id) in self._past:
+                self._past[topic, model_id].move(to_ms, now_ms)
 
     def end(self, topic: str, model_id: str) -> None:
         """The stream of this model has ended here."""

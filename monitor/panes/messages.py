@@ -55,7 +55,10 @@ class Progress(msgspec.Struct, frozen=True, tag="progress", array_like=True):
 
     `inputs` and `labels` are watermarks in ms by model; `watermark` is the partition's own, for
     models that are silent in it. `offsets` are the last applied ones by source topic. `idle` names
-    the source topics of which the owner has read all that there is.
+    the source topics of which the owner has read all that there is. `read` says up to which append
+    time each was read, in ms; `past_inputs` and `past_labels` are the watermarks by records that
+    were appended longer before that than the model's `max_alert_age`. `told` is when the broker
+    appended this record: its reader notes it.
     """
 
     source: int
@@ -65,6 +68,10 @@ class Progress(msgspec.Struct, frozen=True, tag="progress", array_like=True):
     offsets: dict[str, int]
     idle: tuple[str, ...] = ()
     format: int = FORMAT
+    read: dict[str, int] = {}
+    past_inputs: dict[str, int] = {}
+    past_labels: dict[str, int] = {}
+    told: int | None = None
 
 
 Message = InputPane | OutcomePane | Progress

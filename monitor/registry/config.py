@@ -21,7 +21,7 @@ def load_config(text: str, path: str) -> Config:
     Raises ConfigError with a line `<path>:<line>: <what is wrong>; <remedy>` for each problem.
 
     >>> config = load_config("{id: credit, signals: {data_drift: }}", "credit.yaml")
-    >>> config.models[0].data_drift.window.size_ms
+    >>> config.models[0].data_drift.windows[0].size_ms
     3600000
     """
     return _Reader(path).read(text)

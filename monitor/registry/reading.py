@@ -68,6 +68,8 @@ def _read(node: Node, kind: inspect.Type, where: str, problems: Problems) -> Any
     if isinstance(kind, inspect.DictType) and isinstance(node, MappingNode):
         return _read_dict(node, kind, where, problems)
     if isinstance(kind, inspect.VarTupleType) and isinstance(node, SequenceNode):
+        for n, item in enumerate(node.value):
+            problems.locate(f"{where}[{n}]", _line(item))
         read = [
             _read(item, kind.item_type, f"{where}[{n}]", problems)
             for n, item in enumerate(node.value)
@@ -93,6 +95,12 @@ def _read_union(node: Node, kind: inspect.UnionType, where: str, problems: Probl
         return None
     if len(choices) == 1:
         return _read(node, choices[0], where, problems)
+    one, several = (
+        [choice for choice in choices if isinstance(choice, kind_)]
+        for kind_ in (inspect.StructType, inspect.VarTupleType)
+    )
+    if one and several:
+        return _read(node, (several if isinstance(node, SequenceNode) else one)[0], where, problems)
     value = _scalar(node)
     if isinstance(value, (str, int, float)):
         return value

@@ -23,8 +23,13 @@ from monitor.registry.specs import (
 )
 
 LONGEST_WINDOW_MS = 30 * DAY_MS
+#: From five minutes to thirty days, each twice as long as the one before.
+MOST_WINDOWS = 14
+#: A week by five minutes: so many sums are held of a window, each a row or more a version.
+MOST_HOPS = 2016
 LONGEST_LATENESS_MS = 7 * DAY_MS
 LONGEST_DISORDER_MS = DAY_MS
+LONGEST_ALERT_AGE_MS = 366 * DAY_MS
 LONGEST_DELAY_MS = 366 * DAY_MS
 
 _Levels = shape.PsiLevels | shape.RateLevels | shape.JsLevels | shape.DropLevels
@@ -43,6 +48,7 @@ def resolve_model(model: shape.Model, where: str, problems: Problems) -> ModelSp
         vendor=model.vendor.name if model.vendor else None,
         clock=model.clock,
         disorder_ms=duration_ms(model.disorder),
+        max_alert_age_ms=duration_ms(model.max_alert_age),
         authority=model.authority,
         deduplicate=model.deduplicate,
         expected_rate=model.expected_rate,
@@ -94,6 +100,8 @@ class _Model:
             self.at("signals", "is empty; turn on data_drift, prediction_drift or performance")
         if duration_ms(model.disorder) > LONGEST_DISORDER_MS:
             self.at("disorder", f"is {model.disorder}; it must be at most 1d")
+        if not MINUTE_MS <= duration_ms(model.max_alert_age) <= LONGEST_ALERT_AGE_MS:
+            self.at("max_alert_age", f"is {model.max_alert_age}; it must be from 1m to 366d")
         if model.labels:
             self._labels(model.labels)
         if signals.performance:
@@ -167,7 +175,7 @@ def _data_drift(
         return None
     limits: dict[str, _Levels] = {"psi": signal.thresholds.psi, "rates": signal.thresholds.rates}
     return DataDriftSpec(
-        window=_window(signal.window, f"{where}.window", problems),
+        windows=_windows(signal.window, f"{where}.window", problems),
         min_samples=signal.min_samples,
         thresholds=_thresholds(limits, where, problems),
         include=tuple(sorted(set(signal.features.include))),
@@ -185,7 +193,7 @@ def _prediction_drift(
         "js_divergence": signal.thresholds.js_divergence,
     }
     return PredictionDriftSpec(
-        window=_window(signal.window, f"{where}.window", problems),
+        windows=_windows(signal.window, f"{where}.window", problems),
         min_samples=signal.min_samples,
         thresholds=_thresholds(limits, where, problems),
     )
@@ -201,12 +209,31 @@ def _performance(
         "concept": signal.thresholds.concept,
     }
     return PerformanceSpec(
-        window=_window(signal.window, f"{where}.window", problems),
+        windows=_windows(signal.window, f"{where}.window", problems),
         metric=signal.metric,
         min_samples=signal.min_samples,
         thresholds=_thresholds(limits, where, problems),
         periods=signal.periods,
     )
+
+
+def _windows(windows: shape.Windows, where: str, problems: Problems) -> tuple[WindowSpec, ...]:
+    if isinstance(windows, shape.Window):
+        return (_window(windows, where, problems),)
+    if not 1 <= len(windows) <= MOST_WINDOWS:
+        problems.at(where, f"has {len(windows)} windows; from 1 to {MOST_WINDOWS} are possible")
+    resolved: dict[int, int] = {}
+    specs = []
+    for n, window in enumerate(windows):
+        specs.append(_window(window, f"{where}[{n}]", problems))
+        first = resolved.setdefault(specs[-1].size_ms, n)
+        if first != n:
+            # Both would say the same of the same time, under one event key.
+            problems.at(
+                f"{where}[{n}].size",
+                f"is {window.size}, like that of window[{first}]; keep the one of the shorter hop",
+            )
+    return tuple(specs)
 
 
 def _window(window: shape.Window, where: str, problems: Problems) -> WindowSpec:
@@ -225,6 +252,12 @@ def _window(window: shape.Window, where: str, problems: Problems) -> WindowSpec:
             f"{where}.hop",
             f"is {duration_text(hop)}, which does not divide the size {window.size}; windows are "
             "made of whole hops",
+        )
+    elif len(problems) == before and size > MOST_HOPS * hop:
+        problems.at(
+            f"{where}.hop",
+            f"is {duration_text(hop)}, {size // hop} times in {window.size}; a window is at most "
+            f"{MOST_HOPS} hops long",
         )
     if lateness > LONGEST_LATENESS_MS:
         problems.at(

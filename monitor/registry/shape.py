@@ -81,6 +81,10 @@ class Window(Shape, frozen=True, kw_only=True):
     allowed_lateness: Duration = "10m"
 
 
+#: One length, or several: each is judged by itself.
+Windows = Window | tuple[Window, ...]
+
+
 class SelectedFeatures(Shape, frozen=True, kw_only=True):
     """Which features are judged: shell patterns of names."""
 
@@ -119,7 +123,7 @@ class DataDrift(Shape, frozen=True, kw_only=True):
 
     remedies: ClassVar[dict[str, str]] = _SIGNAL_REMEDIES
     features: SelectedFeatures = SelectedFeatures()
-    window: Window = Window()
+    window: Windows = Window()
     min_samples: Count = 500
     thresholds: DataDriftThresholds = DataDriftThresholds()
 
@@ -128,7 +132,7 @@ class PredictionDrift(Shape, frozen=True, kw_only=True):
     """Has the output moved?"""
 
     remedies: ClassVar[dict[str, str]] = _SIGNAL_REMEDIES
-    window: Window = Window()
+    window: Windows = Window()
     min_samples: Count = 500
     thresholds: PredictionDriftThresholds = PredictionDriftThresholds()
 
@@ -137,7 +141,7 @@ class Performance(Shape, frozen=True, kw_only=True):
     """Has the relation between inputs and outcome moved? Needs `labels`."""
 
     remedies: ClassVar[dict[str, str]] = _SIGNAL_REMEDIES
-    window: Window = Window()
+    window: Windows = Window()
     metric: Metric = "accuracy"
     min_samples: Count = 100
     thresholds: PerformanceThresholds = PerformanceThresholds()
@@ -206,6 +210,7 @@ class Model(Shape, frozen=True, kw_only=True):
     vendor: Vendor | None = None
     clock: Literal["append", "events"] = "append"
     disorder: Duration = "30s"
+    max_alert_age: Duration = "15m"
     authority: Annotated[
         Literal["observe", "dry_run"],
         Meta(extra={"later": {"approve": _AUTHORITY, "auto": _AUTHORITY}}),

@@ -52,7 +52,7 @@ HOURLY = WindowSpec(size_ms=HOUR_MS, hop_ms=HOUR_MS, allowed_lateness_ms=10 * MI
 class DataDriftSpec(Struct, frozen=True, kw_only=True):
     """How the inputs are judged; `include` and `exclude` are patterns of feature names."""
 
-    window: WindowSpec = HOURLY
+    windows: tuple[WindowSpec, ...] = (HOURLY,)
     min_samples: int = 500
     thresholds: dict[str, Thresholds] = field(default_factory=lambda: {"psi": PSI, "rates": RATES})
     include: tuple[str, ...] = ("*",)
@@ -74,7 +74,7 @@ class DataDriftSpec(Struct, frozen=True, kw_only=True):
 class PredictionDriftSpec(Struct, frozen=True, kw_only=True):
     """How the outputs are judged: the classes predicted, and their scores."""
 
-    window: WindowSpec = HOURLY
+    windows: tuple[WindowSpec, ...] = (HOURLY,)
     min_samples: int = 500
     thresholds: dict[str, Thresholds] = field(
         default_factory=lambda: {"psi": PSI, "js_divergence": JS_DIVERGENCE}
@@ -84,7 +84,7 @@ class PredictionDriftSpec(Struct, frozen=True, kw_only=True):
 class PerformanceSpec(Struct, frozen=True, kw_only=True):
     """How labels against predictions are judged: against the baseline, and recent periods."""
 
-    window: WindowSpec = HOURLY
+    windows: tuple[WindowSpec, ...] = (HOURLY,)
     metric: Metric = "accuracy"
     min_samples: int = 100
     thresholds: dict[str, Thresholds] = field(
@@ -120,6 +120,7 @@ class ModelSpec(Struct, frozen=True, kw_only=True):
     vendor: str | None = None
     clock: Clock = "append"
     disorder_ms: int = 30 * SECOND_MS
+    max_alert_age_ms: int = 15 * MINUTE_MS
     authority: Authority = "dry_run"
     deduplicate: bool = True
     expected_rate: float | None = None
@@ -137,7 +138,7 @@ class ModelSpec(Struct, frozen=True, kw_only=True):
     def windows(self) -> tuple[WindowSpec, ...]:
         """The windows of all signals that are on."""
         signals = (self.data_drift, self.prediction_drift, self.performance)
-        return tuple(signal.window for signal in signals if signal is not None)
+        return tuple(w for signal in signals if signal is not None for w in signal.windows)
 
     @property
     def pane_ms(self) -> int:

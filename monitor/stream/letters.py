@@ -19,6 +19,8 @@ from monitor.events.types import DeadLetterData, ReplayData
 from monitor.registry.specs import Config, KafkaSpec
 from monitor.stream.topics import missing_topics, overheard, topic
 
+#: Of a record: topic without the namespace, partition, offset.
+Place = tuple[str, int, int]
 DEAD_LETTERS, LATE = "dead-letters", "late"
 #: A broker that is silent for so long while there is more to read is lost.
 STALLED_S = 30.0
@@ -37,6 +39,11 @@ class Letter:
     def time_ms(self) -> int:
         """When the event itself was appended, ms."""
         return to_ms(self.data.append_time)
+
+    @property
+    def place(self) -> Place:
+        """Where its record stands; refused predictions of one columnar record share it."""
+        return self.data.topic, self.data.partition, self.data.offset
 
     @property
     def model(self) -> str:
@@ -64,9 +71,9 @@ class Selection:
 
 @dataclass(slots=True)
 class Boxes:
-    """What was seen of the topics as a whole: replays by letter, what is gone, what is not ours."""
+    """What was seen of the topics as a whole: replays by place, what is gone, what is not ours."""
 
-    replays: Counter[str] = field(default_factory=Counter)
+    replays: Counter[Place] = field(default_factory=Counter)
     #: Topics of which retention has taken the beginning.
     shortened: tuple[str, ...] = ()
     strange: int = 0
@@ -74,42 +81,43 @@ class Boxes:
 
 @dataclass(slots=True)
 class Count:
-    """Letters of one kind: how many, and the first and last time that one came, ms."""
+    """Letters of one kind: how many, for how many events, and when the first and last came, ms."""
 
     letters: int
+    events: int
     first_ms: int
     last_ms: int
 
 
 class Tally:
-    """Counts letters by reason, model and input topic, and keeps the latest few."""
+    """Counts letters, in `total` and by reason, model and topic, and keeps the latest few."""
 
     def __init__(self, keep: int) -> None:
         self.keep = keep
         self.counts: dict[tuple[str, str, str], Count] = {}
-        self._latest: list[tuple[int, str, Letter]] = []
+        self._latest: list[tuple[int, Place, int, int, Letter]] = []
+        self.total = 0
 
     def take(self, letter: Letter) -> None:
         """Count one more."""
         time_ms = letter.time_ms
         kind = (letter.data.reason, letter.model, letter.data.topic)
-        count = self.counts.setdefault(kind, Count(0, time_ms, time_ms))
+        count = self.counts.setdefault(kind, Count(0, 0, time_ms, time_ms))
         count.letters += 1
+        count.events += letter.data.events
         count.first_ms = min(count.first_ms, time_ms)
         count.last_ms = max(count.last_ms, time_ms)
-        heapq.heappush(self._latest, (time_ms, letter.id, letter))
+        self.total += 1
+        # The number tells two of one event apart, as where observe was given a new state.
+        entry = (time_ms, letter.place, letter.data.index or 0, self.total, letter)
+        heapq.heappush(self._latest, entry)
         if len(self._latest) > self.keep:
             heapq.heappop(self._latest)
 
     @property
     def latest(self) -> list[Letter]:
         """The latest ones, the oldest of them first."""
-        return [letter for _, _, letter in sorted(self._latest, key=lambda entry: entry[:2])]
-
-    @property
-    def total(self) -> int:
-        """All that were counted."""
-        return sum(count.letters for count in self.counts.values())
+        return [entry[-1] for entry in sorted(self._latest)]
 
 
 async def read_letters(
@@ -220,7 +228,8 @@ def _letter(record: Any, box: str, seen: Boxes) -> Letter | None:
         event = parse(value, DeadLetterData)
     except InvalidEvent:
         try:
-            seen.replays[parse(value, ReplayData).data.letter_id] += 1
+            replay = parse(value, ReplayData).data
+            seen.replays[replay.topic, replay.partition, replay.offset] += 1
         except InvalidEvent:
             seen.strange += 1
         return None

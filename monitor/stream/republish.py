@@ -25,6 +25,7 @@ from monitor.observe.partition import INPUTS
 from monitor.registry.specs import Config
 from monitor.stream.letters import (
     Letter,
+    Place,
     Selection,
     consumer,
     read_letters,
@@ -43,7 +44,7 @@ Outcome = Literal["ready", "replayed", "before", "impossible"]
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What became of a letter: could be replayed, was, was before, or why it cannot be."""
+    """What became of a record, by its first letter: could be replayed, was, or why it is not."""
 
     letter: Letter
     outcome: Outcome
@@ -54,7 +55,7 @@ class Replayed:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a replay did, the oldest letter first; `left` were not looked at, by the limit."""
+    """What a replay did, the oldest record first; `left` were not looked at, by the limit."""
 
     done: tuple[Replayed, ...]
     left: int
@@ -102,22 +103,22 @@ class _Replay:
         self.producer = producer
         self.again = again
         self.now_ms = now_ms
-        self.replays: Counter[str] = Counter()
+        self.replays: Counter[Place] = Counter()
 
     async def run(self, boxes: Sequence[str], selection: Selection, limit: int) -> Report:
-        letters: dict[str, Letter] = {}
+        letters: dict[Place, Letter] = {}
 
         def take(letter: Letter) -> None:
             # There may be very many, and what the event looked like isn't needed.
             data = msgspec.structs.replace(letter.data, head="", detail="")
-            letters[letter.id] = Letter(letter.id, letter.box, letter.partition, data)
+            letters.setdefault(letter.place, Letter(letter.id, letter.box, letter.partition, data))
 
         seen = await read_letters(self.config, boxes, selection, take)
         self.replays = seen.replays
         done: list[Replayed] = []
         fresh: list[Letter] = []
         for letter in sorted(letters.values(), key=_age):
-            if self.replays[letter.id] and not self.again:
+            if self.replays[letter.place] and not self.again:
                 done.append(Replayed(letter, "before", "its record was published again already"))
             else:
                 fresh.append(letter)
@@ -173,14 +174,14 @@ class _Replay:
             partition=data.partition,
             headers=[*headers, (HEADER, letter.id.encode())],
         )
-        self.replays[letter.id] += 1
+        self.replays[letter.place] += 1
         key = data.model_id or data.topic
         marker = cloud_event(
             type=REPLAYED,
             source="/watchkeeper/dead-letters",
             subject=letter.id,
             time_ms=self.now_ms,
-            id=event_key("replay", letter.id, str(self.replays[letter.id])),
+            id=event_key("replay", *map(str, letter.place), str(self.replays[letter.place])),
             data=ReplayData(
                 letter_id=letter.id,
                 topic=data.topic,
@@ -222,6 +223,10 @@ class _Replay:
         return found
 
     def _unfit(self, letter: Letter, record: Any) -> Replayed | None:
+        spec = self.config.model(letter.model)
+        if letter.data.index is not None and spec and not (spec.deduplicate or spec.labels):
+            why = "its record's other predictions would count twice: the model has deduplicate off"
+            return Replayed(letter, "impossible", why)
         if record is None:
             why = f"there is no record at offset {letter.data.offset} any more"
             return Replayed(letter, "impossible", why)

@@ -113,6 +113,7 @@ class Topic:
 _WEEK, _MONTH = 7 * DAY_MS, 30 * DAY_MS
 
 TOPICS: tuple[Topic, ...] = (
+    # Keyed by batch_id where predictions come in columnar records.
     Topic("predictions", "in", "Prediction", "prediction_id", "inputs", _WEEK),
     Topic("labels", "in", "Label", "prediction_id", "inputs", _WEEK),
     Topic("reviews", "in", "Review", "prediction_id", "inputs", _WEEK),

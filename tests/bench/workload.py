@@ -59,8 +59,8 @@ def model(deduplicate: bool) -> Monitored:
         clock="events",
         deduplicate=deduplicate,
         baseline=BaselineSpec(path="bench.json"),
-        data_drift=DataDriftSpec(window=WINDOW),
-        prediction_drift=PredictionDriftSpec(window=WINDOW),
+        data_drift=DataDriftSpec(windows=(WINDOW,)),
+        prediction_drift=PredictionDriftSpec(windows=(WINDOW,)),
     )
     return Monitored(sealed(spec), baseline())
 

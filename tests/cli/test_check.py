@@ -121,7 +121,7 @@ def test_machines_get_it_resolved(config: Path, capsys: pytest.CaptureFixture[st
         "fingerprint": found.fingerprint,
         "features": {"income": "numeric", "channel": "categorical"},
     }
-    assert model["data_drift"]["window"]["size_ms"] == model["pane_ms"] == 3_600_000
+    assert model["data_drift"]["windows"][0]["size_ms"] == model["pane_ms"] == 3_600_000
     assert len(model["config_hash"]) == 16
 
 

@@ -220,9 +220,9 @@ def test_letters_are_counted_by_reason_model_and_topic(ask: Cli) -> None:
     time = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
     table = "\n".join(words(out))
     for row in (
-        "2 malformed - predictions",
-        "2 unknown_model - predictions",
-        "1 limit_id m labels",
+        "2 2 malformed - predictions",
+        "2 2 unknown_model - predictions",
+        "1 1 limit_id m labels",
     ):
         assert re.search(rf"^{row} {time} {time}$", table, re.MULTILINE)
     assert "late" not in table.replace("the latest", "")
@@ -232,7 +232,7 @@ def test_letters_are_counted_by_reason_model_and_topic(ask: Cli) -> None:
         assert re.search(rf"^{row}\S* {letter['reason']} {model} \S", table, re.MULTILINE)
     assert words(out)[-1] == "5 letters, the latest 5 shown."
     shown = ask("list", "--late")[1]
-    assert "1 late m predictions" in "\n".join(words(shown))
+    assert "1 1 late m predictions" in "\n".join(words(shown))
     assert "3 h 12 min behind" in shown
     assert words(ask("list", "--late", "--limit", "2")[1])[-1] == "6 letters, the latest 2 shown."
 
@@ -426,6 +426,47 @@ def test_what_is_refused_again_is_not_tried_a_third_time(stream: Stream, cli: Cl
     assert len([x for x in objects(out) if x["why"].endswith("refused again")]) == 2
 
 
+def columns(stream: Stream) -> None:
+    """A columnar record of four predictions, of which two are refused."""
+    far = 4_000_000_000_000
+    stream.send("predictions", 1, {
+        "batch_id": "b", "model_id": "m", "model_version": "1", "predictions": ["no"] * 4,
+        "timestamps": [T0, far, T0, far], "features": {"amount": [1.0] * 4},
+    })  # fmt: skip
+    stream.observe()
+
+
+def test_a_columnar_record_is_replayed_once_for_all_its_letters(stream: Stream, cli: Cli) -> None:
+    columns(stream)
+    letters = objects(cli("list", "--json")[1])
+    assert [(x["reason"], x["index"]) for x in letters] == [
+        ("future_timestamp", 1), ("future_timestamp", 3),
+    ]  # fmt: skip
+    assert "row 1" in words(cli("show", letters[0]["id"])[1])
+    code, out, _ = cli("replay", letters[0]["id"], "--yes")
+    assert (code, words(out)[-1]) == (0, "1 record published again.")
+    code, out, _ = cli("replay", "--reason", "future_timestamp", "--yes")
+    assert (code, words(out)[-1]) == (0, "0 records published again.")
+    assert {x["replays"] for x in objects(cli("list", "--json")[1])} == {1}
+    stream.observe()
+    assert stream.counted("predictions", "counted") == 2
+    assert stream.counted("predictions", "duplicate") == 2
+    assert stream.counted("predictions", "quarantined") == 4
+
+
+def test_a_columnar_record_whose_other_predictions_would_count_twice_is_not_replayed(
+    stream: Stream, cli: Cli
+) -> None:
+    columns(stream)
+    text = stream.config.read_text()
+    stream.config.write_text(text.replace("id: m,", "id: m, deduplicate: false,"))
+    before = len(stream.records("predictions"))
+    code, out, _ = cli("replay", "--model", "m", "--yes")
+    assert code == 1
+    assert "would count twice" in out
+    assert len(stream.records("predictions")) == before
+
+
 def test_a_late_event_stays_late(stream: Stream, cli: Cli) -> None:
     bad(stream)
     (letter,) = objects(cli("list", "--json", "--reason", "late")[1])
@@ -442,7 +483,7 @@ def test_a_limit_takes_the_oldest_and_tells_of_the_rest(stream: Stream, cli: Cli
     oldest = [x["id"] for x in objects(cli("list", "--json")[1])]
     code, out, _ = cli("replay", "--model", "m", "--limit", "2", "--yes")
     assert code == 0
-    assert "3 letters beyond --limit left; run it again." in words(out)
+    assert "3 records beyond --limit left; run it again." in words(out)
     done = {dict(r.headers).get(HEADER, b"").decode() for r in stream.records("labels")} - {""}
     assert done == set(oldest[:2])
     assert cli("replay", "--model", "m", "--yes")[0] == 0

@@ -21,8 +21,10 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.partitioner import murmur2
 
 from monitor.client import AsyncPublisher, Publisher
+from monitor.client.columns import encode_columns
 from monitor.client.encoding import Kind
 from monitor.errors import BrokerError, BrokerUnreachable, InvalidEvent, TopicMissing
+from monitor.events.limits import MAX_COLUMNAR_BYTES
 from monitor.events.types import Label
 from monitor.stream.broker import EmbeddedKafka
 
@@ -184,6 +186,57 @@ def test_many_are_sent_from_asyncio_too(address: str, inputs: str) -> None:
     wanted = Counter({key: 1 for key in expected(2_000) if key[0] == "labels"})
     wanted["predictions", b"p-0", (murmur2(b"p-0") & 0x7FFFFFFF) % PARTITIONS] += 1
     assert found(address, inputs) == wanted
+
+
+def test_columns_and_what_is_said_of_them_come_to_one_partition(address: str, inputs: str) -> None:
+    rows = 20_000
+    columns = {f"feature-{n}": [n / 7] * rows for n in range(4)}
+    common: dict[str, Any] = {"model_id": "credit", "model_version": "1.0", "features": columns}
+    with Publisher(address, namespace=inputs) as publisher:
+        assert publisher.predictions(batch_id="b-7", predictions=[1] * rows, **common) == rows
+        with pytest.raises(InvalidEvent, match=r"predictions\[19999\] is nan"):
+            publisher.predictions(
+                batch_id="b-8", predictions=[1.0] * (rows - 1) + [float("nan")], **common
+            )
+        publisher.label(prediction_id="b-7/19999", batch_id="b-7", model_id="credit", label=0)
+        publisher.review(
+            review_id="r-1", prediction_id="b-7/3", batch_id="b-7", model_id="credit",
+            reviewer_id="anna", final_decision="repaid",
+        )  # fmt: skip
+        records = read(address, inputs)
+    assert {record.key for record in records} == {b"b-7"}
+    assert {r.partition for r in records} == {(murmur2(b"b-7") & 0x7FFFFFFF) % PARTITIONS}
+    sent = [json.loads(r.value) for r in records if r.topic == f"{inputs}.predictions"]
+    assert len(sent) > 2
+    assert [one.get("first_index", 0) for one in sent] == sorted(
+        one.get("first_index", 0) for one in sent
+    )
+
+
+def test_the_largest_record_that_the_stream_reads_fits_kafka(address: str, inputs: str) -> None:
+    fields: dict[str, Any] = {"batch_id": "b", "model_id": "credit", "model_version": "1.0"}
+    (record,), _ = encode_columns({**fields, "features": {"x": [""]}, "predictions": [1]}, 10**12)
+    text = "x" * (MAX_COLUMNAR_BYTES - len(record.value))
+    with Publisher(address, namespace=inputs) as publisher:
+        publisher.predictions(**fields, features={"x": [text]}, predictions=[1], timestamp=10**12)
+        with pytest.raises(InvalidEvent, match=f"row 0 alone has {MAX_COLUMNAR_BYTES + 1} bytes"):
+            publisher.predictions(
+                **fields, features={"x": [text + "x"]}, predictions=[1], timestamp=10**12
+            )
+    assert [len(record.value) for record in read(address, inputs)] == [MAX_COLUMNAR_BYTES]
+
+
+def test_columns_are_sent_from_asyncio_too(address: str, inputs: str) -> None:
+    async def main() -> int:
+        async with AsyncPublisher(address, namespace=inputs) as publisher:
+            return await publisher.predictions(
+                batch_id="b", model_id="credit", model_version="1.0",
+                features={"income": [1.5, None]}, predictions=["yes", "no"],
+            )  # fmt: skip
+
+    assert asyncio.run(main()) == 2
+    (record,) = read(address, inputs)
+    assert json.loads(record.value)["predictions"] == ["yes", "no"]
 
 
 def test_an_invalid_one_among_many_ends_it_after_those_before_it(address: str, inputs: str) -> None:

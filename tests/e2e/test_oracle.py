@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from monitor.evaluate.outcome_sums import OutcomeSums
+from monitor.evaluate.rollup import pieces
 from monitor.observe.outcomes import Label
 from monitor.observe.rejection import trace
-from monitor.panes.messages import InputPane
 from monitor.stats.psi import psi
 from monitor.stream.models import read_config, read_models
 from tests.e2e import verdicts
@@ -125,9 +126,22 @@ def test_the_story_has_everything(expected: Expected) -> None:
 
 
 def _always_another(pane: Any, numbers: Iterator[int] = count()) -> Any:  # noqa: B008 - one for all
-    kind = "input" if isinstance(pane, InputPane) else "outcome"
-    block = pane.block if isinstance(pane, InputPane) else 0
-    return kind, pane.version, pane.start_ms, next(numbers), block, pane.fingerprint
+    return ("pane", pane.model_id, "outcome", pane.version, pane.start_ms, next(numbers), 0, "")
+
+
+def _remembering(sums: OutcomeSums, pane: Any) -> None:
+    """Replace a snapshot, but none of the sums that it was in."""
+    remembered = [dict(held) for held in sums._sums]
+    REPLACE(sums, pane)
+    for held, before in zip(sums._sums, remembered, strict=True):
+        held.update(before)
+
+
+def _a_pane_more(start: int, end: int, lengths: tuple[int, ...]) -> Iterator[tuple[int, int]]:
+    return pieces(start, end + lengths[0], lengths)
+
+
+REPLACE = OutcomeSums.restore_snapshot
 
 
 MUTATIONS: dict[str, tuple[str, Any]] = {
@@ -136,7 +150,10 @@ MUTATIONS: dict[str, tuple[str, Any]] = {
         lambda self, mark: mark + self.pane_ms,
     ),
     "payloads are not compared": ("monitor.observe.intake.zlib.crc32", lambda value: 0),
-    "a repeated snapshot is added": ("monitor.evaluate.store.pane_id", _always_another),
+    "a repeated snapshot is added": (
+        "monitor.evaluate.outcome_sums.snapshot_key",
+        _always_another,
+    ),
     "a watermark goes with the last event": (
         "monitor.observe.watermark.Watermarks.advance",
         lambda self, topic, model, times: (
@@ -148,14 +165,11 @@ MUTATIONS: dict[str, tuple[str, Any]] = {
         "monitor.observe.intake.Label",
         lambda timestamp, offset, label, known: Label(timestamp, offset, label, timestamp),
     ),
-    "a window holds its end": (
-        "monitor.evaluate.store.PaneStore.within",
-        lambda self, kind, start, end: [
-            self.panes[key]
-            for at, keys in self.starts[kind].items()
-            if start <= at <= end
-            for key in sorted(keys)
-        ],
+    "a window of inputs holds its end": ("monitor.evaluate.input_sums.pieces", _a_pane_more),
+    "a window of outcomes holds its end": ("monitor.evaluate.outcome_sums.pieces", _a_pane_more),
+    "a sum of an hour is not made anew": (
+        "monitor.evaluate.outcome_sums.OutcomeSums.restore_snapshot",
+        _remembering,
     ),
     "a limit is exceeded where it is met": (
         "monitor.detectors.severity.exceeds",

@@ -23,7 +23,7 @@ BASELINE = baseline()
 def model(window: WindowSpec, id: str = "m", **changes: Any) -> Monitored:
     """A model with drift of data alone."""
     settings_: dict[str, Any] = {
-        "data_drift": DataDriftSpec(window=window, min_samples=50),
+        "data_drift": DataDriftSpec(windows=(window,), min_samples=50),
         "prediction_drift": None,
         "performance": None,
         "labels": None,
@@ -195,7 +195,7 @@ def test_signals_have_windows_of_their_own() -> None:
     data         [---)[---)[---)
     predictions  [-------------)
     """
-    both = model(minutes(4), prediction_drift=PredictionDriftSpec(window=minutes(12)))
+    both = model(minutes(4), prediction_drift=PredictionDriftSpec(windows=(minutes(12),)))
     scene = Scene(both)
     scene.send(scene.pane(0, 1), scene.pane(4, 2), scene.pane(8, 4), scene.progress(12))
     assert scene.spans() == [(0, 4, 1), (4, 8, 2), (8, 12, 4)]
@@ -204,7 +204,9 @@ def test_signals_have_windows_of_their_own() -> None:
 
 def test_every_signal_waits_for_the_latest_event_that_is_taken() -> None:
     """Panes are sent when no event can change them, by the widest lateness of all signals."""
-    both = model(minutes(4), prediction_drift=PredictionDriftSpec(window=minutes(4, lateness=6)))
+    both = model(
+        minutes(4), prediction_drift=PredictionDriftSpec(windows=(minutes(4, lateness=6),))
+    )
     scene = Scene(both)
     scene.send(scene.pane(-1, 3), scene.progress(6))
     scene.send(scene.progress(9.9))  # observe holds the pane of minute 3 until minute 10

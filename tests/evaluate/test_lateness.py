@@ -22,8 +22,8 @@ def counted(events: dict[str, dict[str, Any]]) -> dict[tuple[str, str], int]:
 def test_a_window_is_not_judged_before_its_panes_have_closed() -> None:
     """Heartbeats tell the watermark at any moment, also between two boundaries of panes."""
     model = monitored(
-        data_drift=DataDriftSpec(window=window(0), min_samples=50),
-        prediction_drift=PredictionDriftSpec(window=window(10 * MINUTE), min_samples=50),
+        data_drift=DataDriftSpec(windows=(window(0),), min_samples=50),
+        prediction_drift=PredictionDriftSpec(windows=(window(10 * MINUTE),), min_samples=50),
         performance=None,
         labels=None,
     )

@@ -5,7 +5,6 @@ The baseline's ages are 1, 2, 4 and 8 hours; windows are an hour long, and minut
 
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -31,7 +30,7 @@ def model(
     settings_: dict[str, Any] = {
         "data_drift": None,
         "prediction_drift": None,
-        "performance": PerformanceSpec(window=window, min_samples=10),
+        "performance": PerformanceSpec(windows=(window,), min_samples=10),
         "labels": LabelsSpec(max_delay_ms=8 * HOUR, min_coverage=min_coverage),
     }
     return Monitored(spec(id, **{**settings_, **changes}), BASELINE)
@@ -338,7 +337,8 @@ def test_panes_are_forgotten_when_every_age_has_been_judged() -> None:
     hours(scene, [(50, 50)] * 30)
     scene.send(scene.progress(30 * 60, labels=30 * 60))
     scene.flush()
-    held = scene.partition.windows["m"].store.starts["outcome"]
-    assert min(held) >= scene.outcome(30 * 60 - 8 * 60 - 2 * 60, 1).start_ms
-    assert len([row for row in scene.rows if b"pane" in row]) == len(held)
-    assert np.all(np.array([len(ids) for ids in held.values()]) == 1)
+    sums = scene.partition.windows["m"].outcome_sums
+    assert min(sums.starts) >= scene.outcome(30 * 60 - 8 * 60 - 2 * 60, 1).start_ms
+    assert len([row for row in scene.rows if b"pane" in row]) == len(sums.starts)
+    assert sums.starts == sorted(sums.snapshots)
+    assert {len(snapshots) for snapshots in sums.snapshots.values()} == {1}

@@ -17,9 +17,9 @@ from tests.pipeline import Pipeline
 
 SLIDING = WindowSpec(size_ms=2 * HOUR, hop_ms=HOUR, allowed_lateness_ms=10 * MINUTE)
 MODEL = monitored(
-    data_drift=DataDriftSpec(window=SLIDING, min_samples=50),
+    data_drift=DataDriftSpec(windows=(SLIDING,), min_samples=50),
     prediction_drift=None,
-    performance=PerformanceSpec(window=SLIDING, min_samples=20),
+    performance=PerformanceSpec(windows=(SLIDING,), min_samples=20),
     labels=LabelsSpec(max_delay_ms=8 * HOUR, min_coverage=0.0),
 )
 AGES = (1, 2, 4, 8)

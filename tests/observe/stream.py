@@ -1,6 +1,8 @@
 """A small model, and logs of records as Kafka would hand them over."""
 
+import base64
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,9 +64,9 @@ def spec(model_id: str = "m", **changes: Any) -> ModelSpec:
         "clock": "events",
         "disorder_ms": 30_000,
         "baseline": BaselineSpec(path="ref.json"),
-        "data_drift": DataDriftSpec(window=WINDOW, min_samples=50),
-        "prediction_drift": PredictionDriftSpec(window=WINDOW, min_samples=50),
-        "performance": PerformanceSpec(window=WINDOW, min_samples=20),
+        "data_drift": DataDriftSpec(windows=(WINDOW,), min_samples=50),
+        "prediction_drift": PredictionDriftSpec(windows=(WINDOW,), min_samples=50),
+        "performance": PerformanceSpec(windows=(WINDOW,), min_samples=20),
         "labels": LabelsSpec(max_delay_ms=8 * HOUR, min_coverage=0.5),
     }
     return ModelSpec(**{**settings, **changes})
@@ -85,6 +87,27 @@ def prediction(key: str, time_ms: int, **fields: Any) -> dict[str, Any]:
         "features": {"amount": 100.0, "color": "red"},
         "prediction": "no",
         "score": 0.5,
+    } | fields
+
+
+def packed(values: Sequence[float | None], encoding: str = "f64le") -> dict[str, str]:
+    """A column as base64 of little-endian floats."""
+    numbers = np.array(values, dtype=float).astype({"f64le": "<f8", "f32le": "<f4"}[encoding])
+    return {"encoding": encoding, "data": base64.b64encode(numbers.tobytes()).decode()}
+
+
+def columnar(events: Sequence[dict[str, Any]], batch: str = "b", **fields: Any) -> dict[str, Any]:
+    """Prediction events of one model and version as one record, all columns JSON arrays."""
+    names = sorted({name for event in events for name in event["features"]})
+    return {
+        "batch_id": batch,
+        "model_id": events[0]["model_id"],
+        "model_version": events[0]["model_version"],
+        "prediction_ids": [event["prediction_id"] for event in events],
+        "timestamps": [event["timestamp"] for event in events],
+        "features": {name: [event["features"].get(name) for event in events] for name in names},
+        "predictions": [event["prediction"] for event in events],
+        "scores": [event.get("score") for event in events],
     } | fields
 
 

@@ -19,7 +19,7 @@ DELAY = 8 * HOUR
 MODEL = monitored(
     data_drift=None,
     prediction_drift=None,
-    performance=PerformanceSpec(window=WINDOW, min_samples=20),
+    performance=PerformanceSpec(windows=(WINDOW,), min_samples=20),
 )
 END = {"type": "end_of_stream", "model_id": "m"}
 

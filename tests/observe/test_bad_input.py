@@ -24,6 +24,10 @@ REVIEW = {
     "final_decision": "yes", "timestamp": T0,
 }  # fmt: skip
 END = {"type": "end_of_stream", "model_id": "m"}
+COLUMNS: dict[str, Any] = {
+    "batch_id": "b", "model_id": "m", "model_version": "1", "timestamp": T0,
+    "features": {"amount": [1.0, 2.0]}, "predictions": ["no", "yes"],
+}  # fmt: skip
 #: Nothing is wrong with what is counted, and so nothing is told of it.
 COUNTED = ("counted", "", "")
 
@@ -127,6 +131,14 @@ ROWS = [
         (DEAD, "orphan_label", "within 8 h"), before=[("predictions", OK)]),
     Row("a model that is not registered", "predictions", OK | {"model_id": "other"},
         (DEAD, "unknown_model", "'other' is not registered")),
+    Row("columns", "predictions", COLUMNS, COUNTED),
+    Row("10,001 rows of columns", "predictions", COLUMNS | {"predictions": ["no"] * 10_001},
+        (DEAD, "limit_rows", "10001 predictions, limit 10000")),
+    Row("columns of two lengths", "predictions", COLUMNS | {"predictions": ["no"] * 3},
+        (DEAD, "schema_length", "$.features.amount: 2")),
+    Row("a column packed as nobody does", "predictions",
+        COLUMNS | {"predictions": {"encoding": "f16", "data": ""}},
+        (DEAD, "schema_encoding", "$.predictions.encoding")),
     Row("a label of a model that declares none", "labels", LABEL,
         (DEAD, "labels_undeclared", "add `labels:` to its configuration"),
         model={"labels": None, "performance": None}),

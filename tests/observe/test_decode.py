@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from monitor.events.types import DeadLetterData, EndOfStream
 from monitor.observe.accounting import unbalanced
+from monitor.observe.batch import event_ms
 from monitor.observe.decode import Decoder
-from monitor.observe.intake import event_ms
 from monitor.observe.model import Monitored
 from monitor.observe.partition import ObservePartition
 from monitor.observe.rejection import Rejected

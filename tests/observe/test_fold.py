@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.baselines.build import build_baseline
+from monitor.observe.columns import Columns
 from monitor.observe.decode import Decoder
 from monitor.observe.fold import SORT_FROM, Fold, Pane, PaneKey
 from monitor.observe.model import Monitored
@@ -20,7 +21,7 @@ from tests.observe.stream import HOUR, T0, log, monitored, prediction, spec
 
 MODEL = monitored()
 DECODER = Decoder([MODEL])
-FEATURES = DECODER.features["m"]
+COLUMNS = DECODER.columns["m"]
 Expected = dict[PaneKey, tuple[int, Counter[tuple[str, int]]]]
 
 AMOUNTS = st.one_of(
@@ -55,11 +56,13 @@ def fold_of(
     mistyped: Mapping[int, Sequence[str]],
     into: dict[PaneKey, Pane],
     fold: Fold | None = None,
+    columns: Columns | None = None,
 ) -> set[PaneKey]:
     """Take the rows and bin them; the panes that changed."""
-    fold = fold or Fold(MODEL, FEATURES)
+    fold = fold or Fold(MODEL, COLUMNS)
+    columns = columns or COLUMNS
     times = np.array([row.timestamp for row in rows], dtype=np.int64)
-    fold.take(rows, times, [(n, name) for n, names in mistyped.items() for name in names])
+    fold.take(columns.block(rows, times, mistyped))
     return fold.bin(into)
 
 
@@ -155,7 +158,7 @@ def test_it_does_not_matter_when_the_pile_is_binned(
 ) -> None:
     once: dict[PaneKey, Pane] = {}
     often: dict[PaneKey, Pane] = {}
-    fold = Fold(MODEL, FEATURES)
+    fold = Fold(MODEL, COLUMNS)
     fold_of(*decoded(events), once, fold)
     for first, last in zip([0, *cuts], [*cuts, len(events)], strict=True):
         fold_of(*decoded(events[first:last]), often, fold)
@@ -179,7 +182,8 @@ def test_without_a_baseline_rows_are_counted_all_the_same() -> None:
     decoder = Decoder([model])
     rows = decoder.predictions(log([prediction("a", T0), prediction("b", T0 + 5 * HOUR)]))
     panes: dict[PaneKey, Pane] = {}
-    fold_of(rows, {}, panes, Fold(model, decoder.features["m"]))
+    columns = decoder.columns["m"]
+    fold_of(rows, {}, panes, Fold(model, columns), columns)
     assert {key: (pane.rows, pane.counts.size) for key, pane in panes.items()} == {
         ("1", T0): (1, 0),
         ("1", T0 + 5 * HOUR): (1, 0),
@@ -197,8 +201,9 @@ def test_a_numeric_prediction_that_is_no_number_is_null() -> None:
         for n, value in enumerate([20.0, 20, "n/a", True])
     ]
     panes: dict[PaneKey, Pane] = {}
-    fold = Fold(model, decoder.features["m"])
-    fold_of(decoder.predictions(log(events)), {}, panes, fold)
+    columns = decoder.columns["m"]
+    rows = decoder.predictions(log(events))
+    fold_of(rows, {}, panes, Fold(model, columns), columns)
     grid = reference.layout.grid("prediction")
     assert isinstance(grid, NumericGrid)
     counts = panes["1", T0].counts[reference.layout.slice("prediction")]

@@ -62,6 +62,7 @@ def test_a_model_shows_nothing_that_another_calls_personal() -> None:
         ({"features": {"colour": SECRET}}, {"features": {}}),
         ({"features": {"amount": {"color": SECRET}}}, {"features": {"amount": REDACTED}}),
         ({"features": {"amount": [SECRET]}}, {"features": {"amount": REDACTED}}),
+        ({"batch_id": "b", "prediction_ids": [SECRET]}, {"batch_id": "b"}),
         ({"features": {"amount": SECRET}}, {"features": {"amount": REDACTED}}),
         ({"features": [SECRET]}, {}),
         ({"features": SECRET}, {}),
@@ -141,6 +142,22 @@ def test_whatever_is_wrong_with_an_event_the_secret_is_in_no_letter_and_no_state
         assert SECRET not in head
         assert SECRET not in json.dumps(letter)
         assert letter["data"]["redacted"] is True
+
+
+@pytest.mark.parametrize("model_id", ["m", "other"])
+def test_of_columns_no_letter_shows_a_value(model_id: str) -> None:
+    columns = {
+        "batch_id": "b", "model_id": model_id, "model_version": "1", "predictions": ["no"] * 2,
+        "timestamps": [T0, APPEND_MS + HOUR], "features": {n: [SECRET] * 2 for n in PERSONAL},
+    }  # fmt: skip
+    partition = ObservePartition(MODELS, 0, 1)
+    partition.apply("predictions", log([columns], APPEND_MS))
+    (out,) = (o for o in partition.drain({}, False, ()).outputs if o.topic == "dead-letters")
+    data = json.loads(out.value)["data"]
+    assert data["redacted"] is True
+    assert SECRET.encode() not in base64.b64decode(data["head"])
+    assert SECRET not in out.value.decode()
+    assert data.get("index") == (1 if model_id == "m" else None)
 
 
 def test_a_label_that_waits_is_redacted_in_the_log_already() -> None:

@@ -154,3 +154,9 @@ def test_without_any_time_nothing_is_known() -> None:
     marks = heard()
     marks.follow(0, ("predictions", "labels"), ("a",))
     assert marks.of("predictions", "a") == marks.of("labels", "a") == UNHEARD
+
+
+def test_a_model_of_which_no_time_could_be_believed_is_not_heard_of() -> None:
+    made = marks()
+    assert advance(made, []) == []
+    assert made.by_model("predictions", ["m"]) == {}

@@ -59,15 +59,15 @@ def test_the_example_means_what_it_says() -> None:
         },
         baseline=BaselineSpec(path="baselines/credit-risk.json"),
         data_drift=DataDriftSpec(
-            window=hourly,
+            windows=(hourly,),
             thresholds={"psi": psi, "rates": Thresholds(0.01, 0.05, 0.1)},
             exclude=("channel",),
         ),
         prediction_drift=PredictionDriftSpec(
-            window=hourly, thresholds={"psi": psi, "js_divergence": Thresholds(0.1)}
+            windows=(hourly,), thresholds={"psi": psi, "js_divergence": Thresholds(0.1)}
         ),
         performance=PerformanceSpec(
-            window=WindowSpec(size_ms=DAY_MS, hop_ms=DAY_MS, allowed_lateness_ms=HOUR_MS),
+            windows=(WindowSpec(size_ms=DAY_MS, hop_ms=DAY_MS, allowed_lateness_ms=HOUR_MS),),
             metric="f1",
             thresholds={"drop": drop, "concept": drop},
         ),
@@ -125,7 +125,7 @@ def test_an_alias_repeats_what_it_names() -> None:
     )
     model = config.models[0]
     assert model.prediction_drift is not None
-    assert model.prediction_drift.window.size_ms == 2 * HOUR_MS
+    assert model.prediction_drift.windows[0].size_ms == 2 * HOUR_MS
 
 
 def test_words_are_words_and_versions_keep_their_zeros() -> None:
@@ -316,11 +316,26 @@ def of_kafka(extra: str) -> str:
         (of_drift("min_samples: true"), 3, "min_samples is true; expected a whole number"),
         (of_drift("features: {include: '*'}"), 3, 'include is "*"; expected a list, as in [a, b]'),
         (of_drift("window: 1h"), 3, 'window is "1h"; expected a mapping of keys'),
+        ("id: m\nmax_alert_age: 30s\nsignals: {data_drift: }", 2, "max_alert_age is 30s; it must"),
+        (of_drift("window: []"), 3, "window has 0 windows; from 1 to 14 are possible"),
+        (of_drift("window: [1h]"), 3, 'window[0] is "1h"; expected a mapping of keys'),
+        (
+            of_drift("window: [\n    {size: 5m},\n    {size: 1h, hop: 7m}]"),
+            5,
+            "signals.data_drift.window[1].hop is 7m, which does not divide the size 1h",
+        ),
+        (
+            of_drift("window: [{size: 1h}, {size: 1d}, {size: 1h, hop: 5m}]"),
+            3,
+            "window[2].size is 1h, like that of window[0]; keep the one of the shorter hop",
+        ),
+        (of_drift("window: [{sise: 1h}]"), 3, 'unknown key "sise" in signals.data_drift.window[0]'),
         (of_drift("window: {size: 1 h}"), 3, 'size is "1 h"; expected a duration'),
         (of_drift("window: {size: 30s}"), 3, "size is 30s; it must be whole minutes, at least 1m"),
         (of_drift("window: {size: 90s}"), 3, "size is 90s; it must be whole minutes, at least 1m"),
         (of_drift("window: {size: 1h, hop: 0m}"), 3, "hop is 0s; it must be whole minutes"),
         (of_drift("window: {size: 31d}"), 3, "size is 31d; a window is at most 30d long"),
+        (of_drift("window: {size: 30d, hop: 5m}"), 3, "hop is 5m, 8640 times in 30d; a window is"),
         (of_drift("window: {size: 1h, hop: 2h}"), 3, "hop is 2h, which does not divide the size"),
         (of_drift("window: {allowed_lateness: 8d}"), 3, "allowed_lateness is 8d; it must be at"),
         (of_drift("thresholds: {psy: 1}"), 3, 'unknown key "psy" in signals.data_drift.thresholds'),

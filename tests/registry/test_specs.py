@@ -29,9 +29,9 @@ def test_every_window_is_made_of_whole_panes_and_no_longer_pane_would_do(
     windows = [window(hops * hop, hop) for hops, hop in shapes]
     spec = ModelSpec(
         id="m",
-        data_drift=DataDriftSpec(window=windows[0]),
-        prediction_drift=PredictionDriftSpec(window=windows[1]),
-        performance=PerformanceSpec(window=windows[2]),
+        data_drift=DataDriftSpec(windows=(windows[0],)),
+        prediction_drift=PredictionDriftSpec(windows=(windows[1],)),
+        performance=PerformanceSpec(windows=(windows[2],)),
     )
     pane = spec.pane_ms
     lengths = [length for w in windows for length in (w.size_ms, w.hop_ms)]
@@ -46,7 +46,7 @@ def test_every_window_is_made_of_whole_panes_and_no_longer_pane_would_do(
     [(60, 60, 60), (5, 5, 5), (60, 5, 5), (24 * 60, 24 * 60, 60), (90, 90, 45), (7 * 1440, 60, 60)],
 )
 def test_panes_of_common_windows(size: int, hop: int, minutes: int) -> None:
-    spec = ModelSpec(id="m", data_drift=DataDriftSpec(window=window(size, hop)))
+    spec = ModelSpec(id="m", data_drift=DataDriftSpec(windows=(window(size, hop),)))
     assert spec.pane_ms == minutes * MINUTE_MS
 
 
@@ -60,7 +60,7 @@ def test_every_field_but_the_hash_itself_is_in_the_hash() -> None:
         "id": "n", "task": "regression", "risk_tier": "high", "owners": {"business": "x"},
         "vendor": "acme", "clock": "events", "disorder_ms": 1, "authority": "observe",
         "deduplicate": False, "expected_rate": 5.0, "features": {"a": "numeric"},
-        "personal": ["a"], "positive": "1",
+        "personal": ["a"], "positive": "1", "max_alert_age_ms": 1,
         "baseline": {"type": "reference", "path": "b.json"}, "data_drift": {},
         "prediction_drift": {}, "performance": {}, "labels": {}, "config_hash": "x",
     }  # fmt: skip

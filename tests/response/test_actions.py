@@ -121,6 +121,13 @@ def test_nothing_is_done_about_what_is_low_or_unknown_or_a_window(data: FindingD
     assert acted == (data.kind == "drift" and data.verdict in SEVERE)
 
 
+@pytest.mark.parametrize("verdict", SEVERE)
+def test_nothing_is_done_about_the_past(verdict: str) -> None:
+    """What a stream reads late after an outage is recorded: no alert, and no command."""
+    assert decide(finding(verdict))
+    assert decide(finding(verdict, past=True)) == ()
+
+
 @given(findings)
 def test_everyone_is_told_once_before_anything_is_commanded(data: FindingData) -> None:
     actions = [a.action for a in decide(data)]

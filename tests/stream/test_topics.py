@@ -93,7 +93,7 @@ def test_retention_follows_the_models_lateness_and_label_delay() -> None:
     window = WindowSpec(size_ms=DAY_MS, hop_ms=DAY_MS, allowed_lateness_ms=20 * HOUR_MS)
     slow = ModelSpec(
         id="slow",
-        data_drift=DataDriftSpec(window=window),
+        data_drift=DataDriftSpec(windows=(window,)),
         labels=LabelsSpec(max_delay_ms=90 * DAY_MS),
     )
     horizons = Horizons.of(Config(models=(slow, ModelSpec(id="plain"))))

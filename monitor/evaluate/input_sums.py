@@ -1,0 +1,323 @@
+"""The inputs of one model: snapshots until they are settled, then sums, rolled up.
+
+A pane is *settled* when every source partition has passed it. Until then the latest snapshot of
+each source is held, and replaced; then these become one sum, and what comes again is ignored. Sums
+of a whole hour make the sum of the hour, and those of a whole day that of the day. The shorter ones
+go as soon as no window begins or ends within the longer.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from monitor.evaluate.rollup import finest, pieces, units
+from monitor.observe.model import Monitored
+from monitor.panes.codec import FORMAT, Counts, pack, unpack
+from monitor.panes.messages import END, UNHEARD, InputPane, encode
+from monitor.registry.specs import WindowSpec
+
+Key = tuple[Any, ...]
+
+
+class SumRow(msgspec.Struct, array_like=True, frozen=True):
+    """A block of columns of a settled sum, as it is stored.
+
+    `counts` is packed. It is empty where the sum was made under another configuration: of that the
+    number of predictions is told, and nothing else.
+    """
+
+    model_id: str
+    version: str
+    start_ms: int
+    end_ms: int
+    block: int
+    rows: int
+    fingerprint: str
+    counts: bytes
+    format: int = FORMAT
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """Predictions of one version in a stretch of time, and their counts, packed by block."""
+
+    rows: int
+    blocks: tuple[bytes, ...]
+
+
+@dataclass(slots=True)
+class Total:
+    """What a window holds of one version: `counts` is flat, over the layout of the baseline.
+
+    `foreign` are predictions that were counted under another configuration, by its fingerprint.
+    """
+
+    rows: int
+    counts: Counts
+    foreign: dict[str, int]
+
+    @property
+    def predictions(self) -> int:
+        """All that there were, however they were counted."""
+        return self.rows + sum(self.foreign.values())
+
+
+class InputSums:
+    """Snapshots that wait, sums by unit of time, and the rows that hold both."""
+
+    def __init__(self, model: Monitored) -> None:
+        self.model_id = model.spec.id
+        self.fingerprint = model.fingerprint
+        self.lateness_ms = model.lateness_ms
+        self.units = units(model.spec.pane_ms)
+        layout = model.baseline.layout if model.baseline else None
+        self.blocks = layout.blocks if layout else (slice(0, 0),)
+        self.width = layout.width if layout else 0
+        #: Snapshots that some source partition has not passed, by the start of our pane.
+        self.waiting: dict[int, dict[Key, InputPane]] = {}
+        #: Sums of each unit, by start and version.
+        self.sums: tuple[dict[int, dict[str, Sum]], ...] = tuple({} for _ in self.units)
+        #: Predictions counted under other configurations, by start, version and fingerprint.
+        self.foreign: dict[tuple[int, str, str], tuple[int, int]] = {}
+        #: Panes that start before are settled.
+        self.edge = UNHEARD
+        #: Sums of each unit that start before are gone.
+        self.gone = [UNHEARD] * len(self.units)
+        #: Rows that have changed since they were last asked for; None where one has gone.
+        self.rows: dict[Key, bytes | None] = {}
+        self._totals: dict[tuple[int, int], dict[str, Total]] = {}
+
+    # -- in --------------------------------------------------------------------------------------
+
+    def put(self, pane: InputPane) -> bool:
+        """Hold or replace a snapshot; say whether anything still needs it."""
+        if pane.start_ms < self.edge:
+            return False
+        self.restore_snapshot(pane)
+        self.rows[snapshot_key(pane)] = encode(pane)
+        return True
+
+    def settle(self, mark_ms: int) -> bool:
+        """Sum up whatever the watermark over all source partitions has passed; say if any was."""
+        if mark_ms == UNHEARD:
+            return False
+        edge = mark_ms if mark_ms == END else _down(mark_ms - self.lateness_ms, self.units[0])
+        if edge <= self.edge:
+            return False
+        before, self.edge = self.edge, edge
+        due = sorted(start for start in self.waiting if start < edge)
+        for start in due:
+            self._sum_up(start, self.waiting.pop(start))
+        for n in range(1, len(self.units)):
+            self._roll_up(n, before)
+        self._totals.clear()
+        return bool(due)
+
+    def _sum_up(self, start: int, snapshots: Mapping[Key, InputPane]) -> None:
+        by_version: dict[str, list[InputPane]] = {}
+        for key, pane in sorted(snapshots.items()):
+            self.rows[key] = None
+            if pane.fingerprint == self.fingerprint:
+                by_version.setdefault(pane.version, []).append(pane)
+            elif pane.block == 0:
+                name = (pane.start_ms, pane.version, pane.fingerprint)
+                rows = self.foreign[name][1] if name in self.foreign else 0
+                self._estrange(name, pane.start_ms + _length(pane), rows + pane.rows)
+        for version, panes in by_version.items():
+            self._keep(0, start, version, self._merge(panes))
+
+    def _merge(self, panes: list[InputPane]) -> Sum:
+        """Add up the snapshots of one pane over its source partitions."""
+        blocks = [
+            [pane.counts for pane in panes if pane.block == block]
+            for block in range(len(self.blocks))
+        ]
+        rows = sum(pane.rows for pane in panes if pane.block == 0)
+        return Sum(rows, tuple(map(self._add, blocks, self.blocks)))
+
+    def _add(self, packed: list[bytes], where: slice) -> bytes:
+        """One block's counts added up; packed again only where there are several."""
+        size = where.stop - where.start
+        if len(packed) == 1:
+            return packed[0]
+        total = np.zeros(size, dtype=np.int64)
+        for counts in packed:
+            total += unpack(counts, size)
+        return pack(total)
+
+    def _roll_up(self, n: int, before_ms: int) -> None:
+        """Make the sums of a unit of which the last part has been settled since `before_ms`."""
+        unit, parts = self.units[n], self.sums[n - 1]
+        first, last = _down(before_ms, unit), _down(self.edge, unit)
+        if first == last:
+            return
+        whole: dict[int, dict[str, list[Sum]]] = {}
+        for start in sorted(parts):
+            if first <= start < last:
+                for version, part in parts[start].items():
+                    whole.setdefault(_down(start, unit), {}).setdefault(version, []).append(part)
+        for start, versions in whole.items():
+            for version, found in versions.items():
+                blocks = zip(*(part.blocks for part in found), strict=True)
+                added = tuple(map(self._add, map(list, blocks), self.blocks))
+                self._keep(n, start, version, Sum(sum(part.rows for part in found), added))
+
+    def _keep(self, n: int, start: int, version: str, sum_: Sum) -> None:
+        self.sums[n].setdefault(start, {})[version] = sum_
+        end = start + self.units[n]
+        for block, counts in enumerate(sum_.blocks):
+            self.rows[self._sum_key(n, start, version, block)] = _encode(
+                SumRow(
+                    self.model_id, version, start, end, block, sum_.rows, self.fingerprint, counts
+                )
+            )
+
+    def _sum_key(self, n: int, start: int, version: str, block: int) -> Key:
+        return ("sum", self.model_id, version, start, self.units[n], block)
+
+    # -- out -------------------------------------------------------------------------------------
+
+    def first(self) -> int | None:
+        """The start of the earliest pane held, in ms."""
+        held = (*self.waiting, *self.sums[0], *(start for start, *_ in self.foreign))
+        return min(held, default=None)
+
+    def next(self, from_ms: int, hop_ms: int) -> int | None:
+        """A time from which windows of a hop may next hold a prediction: it starts no earlier."""
+        sums = self.sums[: finest(hop_ms, self.units) + 1]
+        starts = (*self.waiting, *(start for start, *_ in self.foreign))
+        found = (s for held in (starts, *sums) for s in held if s >= from_ms)
+        return min(found, default=None)
+
+    def nothing(self) -> Total:
+        """What a silent window holds."""
+        return Total(0, np.zeros(self.width, dtype=np.int64), {})
+
+    def total(self, start_ms: int, end_ms: int) -> dict[str, Total]:
+        """All that is settled of [start, end), by version; signals that share a window share it."""
+        if (start_ms, end_ms) not in self._totals:
+            self._totals[start_ms, end_ms] = self._total(start_ms, end_ms)
+        return self._totals[start_ms, end_ms]
+
+    def _total(self, start_ms: int, end_ms: int) -> dict[str, Total]:
+        totals: dict[str, Total] = {}
+
+        def of(version: str) -> Total:
+            if version not in totals:
+                totals[version] = self.nothing()
+            return totals[version]
+
+        for n, start in pieces(start_ms, end_ms, self.units):
+            for version, part in self.sums[n].get(start, {}).items():
+                total = of(version)
+                total.rows += part.rows
+                for where, counts in zip(self.blocks, part.blocks, strict=True):
+                    total.counts[where] += unpack(counts, where.stop - where.start)
+        for (start, version, fingerprint), (end, rows) in sorted(self.foreign.items()):
+            if start < end_ms and end > start_ms:
+                foreign = of(version).foreign
+                foreign[fingerprint] = foreign.get(fingerprint, 0) + rows
+        return totals
+
+    # -- forgetting ------------------------------------------------------------------------------
+
+    def whole_from(self, hop_ms: int) -> int:
+        """Windows of a hop that begin before can no longer be summed, ms."""
+        return self.gone[finest(hop_ms, self.units)]
+
+    def forget(self, needed: Iterable[tuple[WindowSpec, int]]) -> None:
+        """Drop what no window needs: each begins no earlier than its time in ms, from now on."""
+        needed = list(needed)
+        for n in range(len(self.units)):
+            sharp = [at for window, at in needed if finest(window.hop_ms, self.units) <= n]
+            if n + 1 < len(self.units):
+                # The unit that is not whole yet is still to be made of these.
+                sharp.append(_down(self.edge, self.units[n + 1]))
+            self.gone[n] = max(self.gone[n], min(sharp, default=self.edge))
+            for start in [start for start in self.sums[n] if start < self.gone[n]]:
+                for version, part in self.sums[n].pop(start).items():
+                    for block in range(len(part.blocks)):
+                        self.rows[self._sum_key(n, start, version, block)] = None
+        earliest = min((at for _, at in needed), default=self.edge)
+        for name in [name for name, (end, _) in self.foreign.items() if end <= earliest]:
+            del self.foreign[name]
+            self.rows[self._foreign_key(name)] = None
+
+    # -- after a restart -------------------------------------------------------------------------
+
+    def restore_snapshot(self, pane: InputPane) -> None:
+        """Take up a snapshot that waited."""
+        start = _down(pane.start_ms, self.units[0])
+        self.waiting.setdefault(start, {})[snapshot_key(pane)] = pane
+
+    def restore(self, rows: list[SumRow], edge_ms: int, gone: list[int], fingerprint: str) -> None:
+        """Take up what was settled; under another configuration it is foreign from now on."""
+        for row in rows:
+            if not row.counts:
+                self.foreign[row.start_ms, row.version, row.fingerprint] = row.end_ms, row.rows
+        own = [row for row in rows if row.counts]
+        if fingerprint == self.fingerprint:
+            self.edge, self.gone = edge_ms, gone
+            found: dict[tuple[int, int, str], dict[int, SumRow]] = {}
+            for row in own:
+                n = self.units.index(row.end_ms - row.start_ms)
+                found.setdefault((n, row.start_ms, row.version), {})[row.block] = row
+            for (n, start, version), blocks in found.items():
+                packed = tuple(row.counts for _, row in sorted(blocks.items()))
+                self.sums[n].setdefault(start, {})[version] = Sum(blocks[0].rows, packed)
+            return
+        self.edge = _down(edge_ms, self.units[0])
+        self.gone = [self.edge] * len(self.units)
+        for row in own:
+            length = row.end_ms - row.start_ms
+            self.rows["sum", self.model_id, row.version, row.start_ms, length, row.block] = None
+        self._estrange_all([row for row in own if row.block == 0])
+
+    def _estrange_all(self, rows: list[SumRow]) -> None:
+        """Keep the numbers of predictions, each once: of a roll-up what its parts don't tell."""
+        told: dict[str, list[tuple[int, int]]] = {}
+        for row in sorted(rows, key=lambda row: (row.end_ms - row.start_ms, row.start_ms)):
+            mine = told.setdefault(row.version, [])
+            within = [(start, n) for start, n in mine if row.start_ms <= start < row.end_ms]
+            rest = row.rows - sum(n for _, n in within)
+            if rest:
+                name = (row.start_ms, row.version, row.fingerprint)
+                end = min((start for start, _ in within), default=row.end_ms)
+                self._estrange(name, end, rest)
+                mine.append((row.start_ms, rest))
+
+    def _estrange(self, name: tuple[int, str, str], end_ms: int, rows: int) -> None:
+        start, version, fingerprint = name
+        self.foreign[name] = end_ms, rows
+        row = SumRow(self.model_id, version, start, end_ms, 0, rows, fingerprint, b"")
+        self.rows[self._foreign_key(name)] = _encode(row)
+
+    def _foreign_key(self, name: tuple[int, str, str]) -> Key:
+        start, version, fingerprint = name
+        return ("foreign", self.model_id, version, start, fingerprint)
+
+
+def snapshot_key(pane: InputPane) -> Key:
+    """What a later snapshot of the same pane shares with it: its row key in the state.
+
+    Those counted under two configurations stand side by side.
+    """
+    return (
+        "pane", pane.model_id, "input", pane.version, pane.start_ms, pane.source, pane.block,
+        pane.fingerprint,
+    )  # fmt: skip
+
+
+def _length(pane: InputPane) -> int:
+    """The length of a pane in ms, which its fingerprint tells."""
+    return int(pane.fingerprint.rpartition("/")[2])
+
+
+def _down(time_ms: int, unit_ms: int) -> int:
+    return time_ms - time_ms % unit_ms
+
+
+_encode = msgspec.msgpack.Encoder().encode
