@@ -1,0 +1,46 @@
+"""`watchkeeper worker CONFIG` for the fault tests: with patches, and never without its parent.
+
+    python -m tests.faults.worker CONFIG [PATCH ...]
+
+Without patches the supervisor's child is the product's own command. It ends when its standard input
+does, which the kernel closes however the tests end.
+"""
+
+import os
+import sys
+import threading
+from pathlib import Path
+
+from tests.faults import patches
+
+SUPERVISED = "--supervised"
+
+
+def main(arguments: list[str]) -> int:
+    if arguments[0] == SUPERVISED:
+        config, *given = arguments[1:]
+        patches.apply(given)
+        from monitor.cli.main import run
+
+        return run(["worker", SUPERVISED, config])
+    from monitor.cli.worker import worker_child
+    from monitor.stream.supervisor import Child, Supervisor
+
+    config, *given = arguments
+    child = worker_child(Path(config))
+    if given:
+        argv = [sys.executable, "-m", "tests.faults.worker", SUPERVISED, config, *given]
+        child = Child(child.name, argv)
+    supervisor = Supervisor([child])
+
+    def follow() -> None:
+        while os.read(0, 512):  # not sys.stdin: a thread that waits in it spoils the exit
+            pass
+        supervisor.stop()
+
+    threading.Thread(target=follow, daemon=True).start()
+    return supervisor.run()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
