@@ -43,7 +43,7 @@ async def send(
     pause: Callable[[int], float] = lambda n: 0.0,
     patience: float = 60.0,
 ) -> None:
-    """Send in order, each once; `pause(n)` seconds after the n-th record.
+    """Send in order, each once; after the n-th record wait as long as `pause(n)` says seconds.
 
     A broker that is away longer than `patience`, in seconds, is an error.
     """
@@ -66,7 +66,7 @@ async def send(
             if len(waiting) >= 2000:
                 await asyncio.gather(*waiting)
                 waiting = []
-            if seconds := pause(n):
+            while seconds := pause(n):
                 await asyncio.sleep(seconds)
         await asyncio.gather(*waiting)
     finally:

@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.e2e import verdicts
 from tests.e2e.logs import INPUTS, RESPONSES
-from tests.e2e.oracle.intake import Entry, Taken, take
+from tests.e2e.oracle.intake import EVER, Entry, Taken, take
 from tests.e2e.oracle.setting import Model
 from tests.e2e.oracle.windows import Judgement
 
@@ -47,14 +47,20 @@ def differences(
     truth: Truth,
     events: Events,
     counters: Mapping[int, Counters],
-    until: int | None = None,
+    ended: tuple[int, int] = (EVER, EVER),
 ) -> list[str]:
     """All that is missing, too many or unlike; [] where the stream is exact.
 
-    `until`, in ms, is where a stream that goes on has been judged to: no window may end later.
+    Where a stream goes on, windows that `ended` by the first time, in ms, must have been judged,
+    those by the second one may, and none that ends later.
     """
-    judged = [j for j in truth.judged if until is None or j.end <= until]
     drift = events["drift-events"]
+    must, may = ended
+    seen = {event["id"] for event in drift}
+    judged = [
+        j for j in truth.judged
+        if j.end <= must or (j.end <= may and f"{j.key('window')}.{j.revision}" in seen)
+    ]  # fmt: skip
     wrong = [*accounting(truth, counters), *repeated(events)]
     wrong += [*verdicts.findings(drift, judged), *verdicts.windows(drift, judged)]
     wrong += verdicts.responses({topic: events[topic] for topic in RESPONSES}, judged)

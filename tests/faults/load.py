@@ -1,4 +1,4 @@
-"""What is sent, drawn from a seed with its faults; a manifest of it is written before it is sent."""
+"""What is sent, drawn from a seed with its faults; its manifest is written first."""
 
 import hashlib
 import json

@@ -49,9 +49,7 @@ class PatchedWorker(Worker):
 
     def __init__(self, log: Path, config: Path, *given: str) -> None:
         arguments = (config, *given)
-        Command.__init__(
-            self, log, *arguments, module="tests.faults.worker", stdin=subprocess.PIPE
-        )
+        Command.__init__(self, log, *arguments, module="tests.faults.worker", stdin=subprocess.PIPE)
 
     def __exit__(self, *_: object) -> None:
         """A worker that stands still cannot end in good order."""
@@ -112,6 +110,8 @@ class Rig:
         self._stack = contextlib.ExitStack()
         self._failure: list[BaseException] = []
         self._thread = threading.Thread(target=self._send, daemon=True)
+        #: The part of the load that may be sent by now.
+        self.allowed = 1.0
         self.sent = 0
 
     def __enter__(self) -> "Rig":
@@ -129,18 +129,18 @@ class Rig:
         self.workers.append(made)
         return made
 
-    def kill(self, worker: PatchedWorker, after_s: float = 0.0) -> int:
-        """SIGKILL to the worker proper so long after it is there; its process id."""
-        pid = worker.started()
+    def kill(self, worker: PatchedWorker, but: list[int], after_s: float) -> None:
+        """SIGKILL to the worker proper so long after it is there; `but` are its predecessors."""
+        pid = worker.started(but)
         time.sleep(after_s)
         os.kill(pid, signal.SIGKILL)
+        but.append(pid)
+        self.killed()
+
+    def killed(self) -> None:
+        """Count one that was killed."""
         self.kills += 1
         self.told(f"{self.kills} killed")
-        return pid
-
-    def owns(self, worker: PatchedWorker, times: int) -> None:
-        """Wait until it owns partitions for the n-th time."""
-        worker.owns(times)
 
     @contextlib.contextmanager
     def paused(self, worker: PatchedWorker) -> Iterator[None]:
@@ -169,11 +169,16 @@ class Rig:
         self._thread.start()
 
     def _send(self) -> None:
-        began, pace = time.monotonic(), self.seconds / max(1, len(self.load.sent))
+        total = len(self.load.sent)
+        began, pace = time.monotonic(), self.seconds / max(1, total)
 
         def pause(n: int) -> float:
             self.sent = n + 1
-            return max(0.0, began + n * pace - time.monotonic()) if n % 50 == 0 else 0.0
+            if self.sent == total or (n % 50 and self.sent < self.allowed * total):
+                return 0.0
+            if self.sent >= self.allowed * total:
+                return 0.05
+            return max(0.0, began + n * pace - time.monotonic())
 
         try:
             asyncio.run(
@@ -189,11 +194,27 @@ class Rig:
         """Whether more of the load is to come."""
         return self._thread.is_alive()
 
+    def allow(self, share: float) -> None:
+        """Let a share of the load be sent, all that was allowed before included."""
+        self.allowed = share
+
+    def gone(self, share: float) -> None:
+        """Wait until a share of the load has been sent."""
+        wanted = int(share * len(self.load.sent))
+        until("the load", lambda: self.sent >= wanted or self._failure, self.seconds + PATIENCE_S)
+        if self._failure:
+            raise Invalid(f"the load could not be sent: {self._failure}")
+
     def at_rest(self) -> None:
         """Wait until all is sent, and all that it sets off is done."""
+        self.allow(1.0)
         self._thread.join(self.seconds + REST_S + PATIENCE_S)
         if self.flowing or self._failure:
             raise Invalid(f"the load could not be sent: {self._failure or 'too slow'}")
+        self.rest()
+
+    def rest(self) -> None:
+        """Wait until what has been sent so far has gone through all stages."""
         self.told("waiting for rest")
         try:
             asyncio.run(logs.at_rest(self.kafka.address, self.namespace, REST_S))

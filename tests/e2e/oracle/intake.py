@@ -61,8 +61,7 @@ class Taken:
     values: dict[tuple[str, int, int], Entry] = field(default_factory=dict)
 
     def accounting(self, partition: int | None = None) -> dict[str, dict[str, int]]:
-        """Events by topic and outcome; by `topic!reasons` and reason; of one partition or of all.
-        """
+        """Events by topic and outcome, by `topic!reasons` and reason; of one partition or all."""
         found: dict[str, Counter[str]] = defaultdict(Counter)
         for (topic, number, _), fate in self.fates.items():
             if partition not in (None, number):
