@@ -164,6 +164,11 @@ class Pipeline:
                 found[event["id"]] = event
         return found
 
+    def published(self, topic: str) -> list[dict[str, Any]]:
+        """All events of an output topic, repeated ones and earlier revisions included."""
+        records = [record for n in range(PARTITIONS) for record in self.logs[topic, n]]
+        return [json.loads(record.value or b"") for record in records]
+
     def accounting(self) -> Accounting:
         """The counters of all source partitions."""
         return total(

@@ -13,23 +13,24 @@ from pathlib import Path
 
 from tests.faults import patches
 
-SUPERVISED = "--supervised"
+PATCHED = "--patched"
 
 
 def main(arguments: list[str]) -> int:
-    if arguments[0] == SUPERVISED:
-        config, *given = arguments[1:]
+    if arguments[0] == PATCHED:
+        given, product = arguments[1].split(), arguments[2:]
         patches.apply(given)
         from monitor.cli.main import run
 
-        return run(["worker", SUPERVISED, config])
+        return run(product)
     from monitor.cli.worker import worker_child
     from monitor.stream.supervisor import Child, Supervisor
 
     config, *given = arguments
     child = worker_child(Path(config))
     if given:
-        argv = [sys.executable, "-m", "tests.faults.worker", SUPERVISED, config, *given]
+        python, _, _, *product = child.argv  # PYTHON -m monitor.cli.main worker ...
+        argv = [python, "-m", "tests.faults.worker", PATCHED, " ".join(given), *product]
         child = Child(child.name, argv)
     supervisor = Supervisor([child])
 
