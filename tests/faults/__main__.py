@@ -7,6 +7,7 @@ Exit code 1 if a trial fails, or is invalid: then it says nothing, and has to be
 
 import argparse
 import json
+import logging
 import os
 import re
 import shutil
@@ -174,6 +175,8 @@ def main() -> int:
     if not 0 < options.scale <= 1:
         parser.error(f"--scale {options.scale}: above 0 and at most 1")
     signal.signal(signal.SIGTERM, _ended)
+    # It tells of every try to reach a broker that was killed on purpose.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     return run(names, options.scale, options.out, options.seed, Console())
 
 

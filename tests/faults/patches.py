@@ -23,6 +23,13 @@ def _once(mark: Path) -> bool:
     return True
 
 
+def _tells(owner: Any, changed: Any) -> bool:
+    """Whether a flush of observe has dead letters: then there are events in it, beyond doubt."""
+    return owner.stage.name == "observe" and any(
+        output.topic == "dead-letters" for output in changed.outputs
+    )
+
+
 def skew(minutes: str) -> None:
     """The worker's clock is so many minutes ahead; below zero, behind."""
     by, now, now_ns = float(minutes) * 60.0, time.time, time.time_ns
@@ -42,8 +49,7 @@ def zombie(mark: str, flush: str) -> None:
 
     async def enqueue(self: Owner, changed: Any, sent: list[Any]) -> None:
         nonlocal flushes
-        letters = any(output.topic == "dead-letters" for output in changed.outputs)
-        if self.stage.name != "observe" or not letters or Path(mark).exists():
+        if not _tells(self, changed) or Path(mark).exists():
             return await send(self, changed, sent)
         flushes += 1
         yielded: list[bool] = []
@@ -85,8 +91,8 @@ def acknowledge_first(mark: str, flush: str) -> None:
         first = Flush()
         first.rows[OFFSETS_KEY] = changed.rows.pop(OFFSETS_KEY)
         await commit(self, first)
-        flushes += self.stage.name == "observe" and bool(changed.outputs)
-        if flushes >= int(flush) and _once(Path(mark)):
+        flushes += _tells(self, changed)
+        if _tells(self, changed) and flushes >= int(flush) and _once(Path(mark)):
             os.kill(os.getpid(), signal.SIGKILL)
         return await commit(self, changed)
 

@@ -4,6 +4,7 @@ A trial returns what it found; a wait that is not met in time is an AssertionErr
 nothing `Invalid` or `DidNotQuiesce`. T9, T10 and T16 wait for parts that are not built.
 """
 
+import contextlib
 import os
 import shutil
 import signal
@@ -308,13 +309,9 @@ def disk_full(ground: Ground) -> Found:
             rig.flow()
             rig.gone(0.2)
             ballast = disk / "ballast"
-            with ballast.open("wb") as file:
-                try:
-                    while True:
-                        file.write(bytes(65536))
-                        file.flush()
-                except OSError:
-                    pass
+            with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+                while True:
+                    file.write(bytes(65536))
             full = time.monotonic()
             rig.allow(0.6)
             until("the end of a broker without disk", lambda: not kafka.running, 30.0)
