@@ -77,7 +77,12 @@ class Pipeline:
         ]
 
     def append(
-        self, topic: str, key: bytes, value: bytes, partition: int | None = None, append_ms: int = 0
+        self,
+        topic: str,
+        key: bytes,
+        value: bytes | None,
+        partition: int | None = None,
+        append_ms: int = 0,
     ) -> None:
         """Append a record where Kafka would."""
         if partition is None:

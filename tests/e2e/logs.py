@@ -6,7 +6,7 @@ Nothing of the stream is used but the names and the formats of what it writes.
 import asyncio
 import json
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,10 +40,10 @@ async def send(
     bootstrap: str,
     namespace: str,
     records: Iterable[Sent],
-    pause: Callable[[int], float] = lambda n: 0.0,
+    pause: Callable[[int], Awaitable[None]] | None = None,
     patience: float = 60.0,
 ) -> None:
-    """Send in order, each once; after the n-th record wait as long as `pause(n)` says seconds.
+    """Send in order, each once; after the n-th record wait for `pause(n)`.
 
     A broker that is away longer than `patience`, in seconds, is an error.
     """
@@ -66,8 +66,8 @@ async def send(
             if len(waiting) >= 2000:
                 await asyncio.gather(*waiting)
                 waiting = []
-            while seconds := pause(n):
-                await asyncio.sleep(seconds)
+            if pause is not None:
+                await pause(n)
         await asyncio.gather(*waiting)
     finally:
         await producer.stop()

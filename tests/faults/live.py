@@ -14,8 +14,8 @@ from tests.e2e.logs import Observed
 from tests.e2e.oracle.setting import HOUR, MINUTE, SECOND, Signal
 from tests.e2e.scenario import Scenario, Sent, live
 from tests.faults.comparison import Truth, differences
+from tests.faults.ground import Found, Ground, figures
 from tests.faults.rig import Rig
-from tests.faults.trials import Found, Ground, figures
 
 #: Heartbeats come every five seconds, from two stages one after the other.
 CLOSED_S = 120.0

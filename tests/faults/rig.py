@@ -109,6 +109,7 @@ class Rig:
         write_manifest(self.manifest, load.sent, **about)
         self._stack = contextlib.ExitStack()
         self._failure: list[BaseException] = []
+        self._over = threading.Event()
         self._thread = threading.Thread(target=self._send, daemon=True)
         #: The part of the load that may be sent by now.
         self.allowed = 1.0
@@ -118,7 +119,10 @@ class Rig:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._over.set()
         self._stack.close()
+        if self._thread.ident is not None:
+            self._thread.join(10.0)
 
     # -- workers -------------------------------------------------------------------------------
 
@@ -172,13 +176,15 @@ class Rig:
         total = len(self.load.sent)
         began, pace = time.monotonic(), self.seconds / max(1, total)
 
-        def pause(n: int) -> float:
+        async def pause(n: int) -> None:
             self.sent = n + 1
-            if self.sent == total or (n % 50 and self.sent < self.allowed * total):
-                return 0.0
-            if self.sent >= self.allowed * total:
-                return 0.05
-            return max(0.0, began + n * pace - time.monotonic())
+            while self.sent >= self.allowed * total and self.sent < total:
+                await asyncio.sleep(0.05)
+                if self._over.is_set():
+                    raise Invalid("it ended before all was sent")
+            ahead = began + n * pace - time.monotonic()
+            if n % 50 == 0 and ahead > 0:
+                await asyncio.sleep(ahead)
 
         try:
             asyncio.run(

@@ -20,9 +20,10 @@ from tests.e2e.logs import INPUTS, OUTPUTS
 from tests.e2e.oracle.intake import Entry
 from tests.e2e.scenario import ABROAD, T0
 from tests.faults.comparison import Truth, differences
+from tests.faults.crashes import stand_still
+from tests.faults.ground import Ground
 from tests.faults.load import Load, load
 from tests.faults.rig import until
-from tests.faults.trials import Ground, stand_still
 from tests.pipeline import PARTITIONS, Pipeline
 
 #: The broker's clock: long after the load, and before what it dates into the future.
