@@ -59,15 +59,15 @@ class Ground:
         about: dict[str, object] = {}
         if isinstance(of, Load):
             about = {"drawn_by": of.seed, "shares": of.shares, "drawn": of.drawn}
-        rig = Rig(
-            kafka or self.kafka, of, self.folder / "rig", seconds, self.seed, self.told, **about
-        )
+        number = sum(1 for _ in self.folder.glob("rig-*"))
+        folder = self.folder / f"rig-{number}"
+        rig = Rig(kafka or self.kafka, of, folder, seconds, self.seed, self.told, **about)
         try:
             with rig:
                 yield rig
         finally:
             if self.scale >= 1.0:
-                shutil.rmtree(self.folder / "rig", ignore_errors=True)
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def conclude(rig: Rig, **more: float) -> Found:

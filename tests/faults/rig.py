@@ -47,8 +47,8 @@ def until(what: str, condition: Callable[[], object], seconds: float = 60.0) -> 
 class PatchedWorker(Worker):
     """A worker, perhaps with patches in its process; it ends with us."""
 
-    def __init__(self, log: Path, config: Path, *given: str) -> None:
-        arguments = (config, *given)
+    def __init__(self, log: Path, config: Path, state_dir: Path, *given: str) -> None:
+        arguments = (config, state_dir, *given)
         Command.__init__(self, log, *arguments, module="tests.faults.worker", stdin=subprocess.PIPE)
 
     def __exit__(self, *_: object) -> None:
@@ -106,6 +106,8 @@ class Rig:
         made = processes.run("topics", "create", self.config)
         assert made.returncode == 0, made.stderr
         self.manifest = folder / "manifest"
+        #: Where workers keep their caches.
+        self.state_dir = folder / "caches"
         write_manifest(self.manifest, load.sent, **about)
         self._stack = contextlib.ExitStack()
         self._failure: list[BaseException] = []
@@ -129,7 +131,8 @@ class Rig:
     def worker(self, *patches: str) -> PatchedWorker:
         """Start a worker, perhaps with patches in its process."""
         log = self.folder / f"worker-{len(self.workers)}.log"
-        made = self._stack.enter_context(PatchedWorker(log, self.config, *patches))
+        made = PatchedWorker(log, self.config, self.state_dir, *patches)
+        self._stack.enter_context(made)
         self.workers.append(made)
         return made
 

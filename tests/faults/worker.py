@@ -1,6 +1,6 @@
 """`watchkeeper worker CONFIG` for the fault tests: with patches, and never without its parent.
 
-    python -m tests.faults.worker CONFIG [PATCH ...]
+    python -m tests.faults.worker CONFIG STATE_DIR [PATCH ...]
 
 Without patches the supervisor's child is the product's own command. It ends when its standard input
 does, which the kernel closes however the tests end.
@@ -26,8 +26,8 @@ def main(arguments: list[str]) -> int:
     from monitor.cli.worker import worker_child
     from monitor.stream.supervisor import Child, Supervisor
 
-    config, *given = arguments
-    child = worker_child(Path(config))
+    config, state_dir, *given = arguments
+    child = worker_child(Path(config), Path(state_dir))
     if given:
         python, _, _, *product = child.argv  # PYTHON -m monitor.cli.main worker ...
         argv = [python, "-m", "tests.faults.worker", PATCHED, " ".join(given), *product]
