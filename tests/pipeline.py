@@ -77,7 +77,12 @@ class Pipeline:
         ]
 
     def append(
-        self, topic: str, key: bytes, value: bytes, partition: int | None = None, append_ms: int = 0
+        self,
+        topic: str,
+        key: bytes,
+        value: bytes | None,
+        partition: int | None = None,
+        append_ms: int = 0,
     ) -> None:
         """Append a record where Kafka would."""
         if partition is None:
@@ -163,6 +168,11 @@ class Pipeline:
                 event["data"].pop("source_offsets", None)
                 found[event["id"]] = event
         return found
+
+    def published(self, topic: str) -> list[dict[str, Any]]:
+        """All events of an output topic, repeated ones and earlier revisions included."""
+        records = [record for n in range(PARTITIONS) for record in self.logs[topic, n]]
+        return [json.loads(record.value or b"") for record in records]
 
     def accounting(self) -> Accounting:
         """The counters of all source partitions."""

@@ -6,7 +6,7 @@ Nothing of the stream is used but the names and the formats of what it writes.
 import asyncio
 import json
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,12 +40,16 @@ async def send(
     bootstrap: str,
     namespace: str,
     records: Iterable[Sent],
-    pause: Callable[[int], float] = lambda n: 0.0,
+    pause: Callable[[int], Awaitable[None]] | None = None,
+    patience: float = 60.0,
 ) -> None:
-    """Send in order, each once; `pause(n)` seconds after the n-th record."""
+    """Send in order, each once; after the n-th record wait for `pause(n)`.
+
+    A broker that is away longer than `patience`, in seconds, is an error.
+    """
     producer = AIOKafkaProducer(
         bootstrap_servers=bootstrap, enable_idempotence=True, acks="all", linger_ms=5,
-        request_timeout_ms=60_000,
+        request_timeout_ms=int(patience * 1000),
     )  # fmt: skip
     await producer.start()
     try:
@@ -62,8 +66,8 @@ async def send(
             if len(waiting) >= 2000:
                 await asyncio.gather(*waiting)
                 waiting = []
-            if seconds := pause(n):
-                await asyncio.sleep(seconds)
+            if pause is not None:
+                await pause(n)
         await asyncio.gather(*waiting)
     finally:
         await producer.stop()
@@ -162,6 +166,8 @@ class Observed:
     #: The last snapshot of every pane: its identity to its rows and counts.
     panes: dict[tuple[Any, ...], tuple[int, bytes]]
     accounting: dict[str, dict[str, int]] = field(default_factory=dict)
+    #: The same counters, as the committed state of each source partition has them.
+    partitions: dict[int, dict[str, dict[str, int]]] = field(default_factory=dict)
     headers: set[tuple[str, bytes]] = field(default_factory=set)
 
 
@@ -185,7 +191,10 @@ async def observed(bootstrap: str, namespace: str) -> Observed:
             found.events[topic] += [json.loads(record.value) for record in records]
             found.headers |= {header for record in records for header in record.headers}
         else:
-            _add(found.accounting, [r.value for r in records if r.key == PARTITION_KEY])
+            rows = [r.value for r in records if r.key == PARTITION_KEY]
+            found.partitions[partition] = msgspec.msgpack.decode(rows[-1])[2] if rows else {}
+    for counters in found.partitions.values():
+        _add(found.accounting, counters)
     return found
 
 
@@ -194,10 +203,8 @@ def _pane(pane: InputPane | OutcomePane) -> tuple[Any, ...]:
     return pane.model_id, pane.version, pane.start_ms, pane.source, block
 
 
-def _add(total: dict[str, dict[str, int]], rows: Sequence[bytes]) -> None:
-    """Add the counters of one partition, as its last row has them."""
-    if rows:
-        for topic, counts in msgspec.msgpack.decode(rows[-1])[2].items():
-            into = total.setdefault(topic, {})
-            for name, n in counts.items():
-                into[name] = into.get(name, 0) + n
+def _add(total: dict[str, dict[str, int]], counters: dict[str, dict[str, int]]) -> None:
+    for topic, counts in counters.items():
+        into = total.setdefault(topic, {})
+        for name, n in counts.items():
+            into[name] = into.get(name, 0) + n

@@ -15,8 +15,8 @@ STOP_S = 40.0
 BACK_S = 60.0
 
 
-def argv(*arguments: object) -> list[str]:
-    return [sys.executable, "-m", "monitor.cli.main", *map(str, arguments)]
+def argv(*arguments: object, module: str = "monitor.cli.main") -> list[str]:
+    return [sys.executable, "-m", module, *map(str, arguments)]
 
 
 def environment() -> dict[str, str]:
@@ -35,13 +35,19 @@ def run(*arguments: object, timeout: float = 60.0) -> "subprocess.CompletedProce
 class Command:
     """A command that runs until it is told to stop; all that it says goes to a file."""
 
-    def __init__(self, log: Path, *arguments: object) -> None:
+    def __init__(
+        self,
+        log: Path,
+        *arguments: object,
+        module: str = "monitor.cli.main",
+        stdin: int = subprocess.DEVNULL,
+    ) -> None:
         self.log = log
         self.arguments = arguments
         with log.open("wb") as output:
             self.process = subprocess.Popen(
-                argv(*arguments),
-                stdin=subprocess.DEVNULL,
+                argv(*arguments, module=module),
+                stdin=stdin,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env=environment(),

@@ -5,6 +5,7 @@ The generator decides what is sent; what must come of it is the oracle's to say,
 
 import json
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -104,8 +105,23 @@ def _yaml(model: Model) -> str:
     return "  - " + json.dumps(settings)
 
 
-def scenario(hours: int = 48, rate: int = 750, seed: int = 1) -> Scenario:
-    """Two days by default, `rate` predictions an hour of the greatest of four models."""
+Arrivals = Iterator[tuple[float, "Sent"]]
+#: What is sent of one prediction, its number given, with its mishaps.
+Sending = Callable[[dict[str, Any], int, np.random.Generator], Arrivals]
+
+
+def scenario(
+    hours: int = 48,
+    rate: int = 750,
+    seed: int = 1,
+    sending: Sending | None = None,
+    poison: float | None = None,
+) -> Scenario:
+    """Two days by default, `rate` predictions an hour of the greatest of four models.
+
+    `sending` draws the mishaps of predictions in another way, `poison` is the share of records
+    that nobody can use; each class of them occurs at least once.
+    """
     rng = np.random.default_rng(seed)
     least = rate * 2 // 5
     models = tuple(
@@ -119,8 +135,8 @@ def scenario(hours: int = 48, rate: int = 750, seed: int = 1) -> Scenario:
         else m
         for m in models
     )
-    arrivals = [*_traffic(models, hours, rate, rng)]
-    arrivals += _unusable(arrivals, hours, rng)
+    arrivals = [*_traffic(models, hours, rate, rng, sending or _prediction)]
+    arrivals += _unusable(arrivals, hours, rng, poison)
     arrivals.sort(key=lambda pair: pair[0])
     return Scenario(models, files, (*(sent for _, sent in arrivals), *_ends(models)))
 
@@ -141,13 +157,13 @@ def live(window: Signal, since: int, until: int, rate: int = 40, seed: int = 2) 
     for n in range((until - since) * rate // MINUTE):
         event, truth = _event(model, rng, 0, n)
         stamp = since + int(rng.integers(until - since))
-        arrivals.append((stamp + rng.uniform(0, 5 * SECOND), _sent("predictions", event | {
+        arrivals.append((stamp + rng.uniform(0, 5 * SECOND), record("predictions", event | {
             "timestamp": stamp, "model_version": "1.0"
         })))  # fmt: skip
         due = stamp + _delay(rng, 16 * MINUTE, True)
         label = {k: event[k] for k in ("prediction_id", "model_id")}
         label |= {"label": truth, "timestamp": due}
-        arrivals.append((due + rng.uniform(0, 5 * SECOND), _sent("labels", label)))
+        arrivals.append((due + rng.uniform(0, 5 * SECOND), record("labels", label)))
     arrivals.sort(key=lambda pair: pair[0])
     return Scenario((model,), {"live.json": file}, tuple(sent for _, sent in arrivals))
 
@@ -339,8 +355,8 @@ def _delay(rng: np.random.Generator, longest: int, right: bool) -> int:
 
 
 def _traffic(
-    models: tuple[Model, ...], hours: int, rate: int, rng: np.random.Generator
-) -> Iterator[tuple[float, Sent]]:
+    models: tuple[Model, ...], hours: int, rate: int, rng: np.random.Generator, sending: Sending
+) -> Arrivals:
     """(arrival, record) of everything that a well-meaning client sends, with its mishaps."""
     shares = {"credit": 1.0, "price": 0.25, "fraud": 0.3, "blind": 0.02}
     for model in models:
@@ -352,7 +368,7 @@ def _traffic(
                 n += 1
                 event, truth = _event(model, rng, hour, n)
                 time = T0 + hour * HOUR + int(rng.integers(HOUR))
-                yield from _prediction(event | {"timestamp": time}, n, rng)
+                yield from sending(event | {"timestamp": time}, n, rng)
                 scarce = _during(hour, (12, 13))
                 if model.max_delay is not None and rng.random() < (0.5 if scarce else 0.9):
                     right = str(truth) == str(event["prediction"])
@@ -362,7 +378,7 @@ def _traffic(
                     yield from _review(event, time, n, rng)
 
 
-def _sent(topic: str, event: dict[str, Any], key: str | None = None) -> Sent:
+def record(topic: str, event: dict[str, Any], key: str | None = None) -> Sent:
     value = json.dumps(event).encode()
     return Sent(topic, (key or str(event.get("prediction_id", ""))).encode(), value)
 
@@ -379,14 +395,14 @@ def _prediction(
         arrival = time + rng.uniform(3 * MINUTE, 20 * MINUTE)  # late, and mostly not too late
     if n % 90 == 2:
         arrival = time + rng.uniform(HOUR, 5 * HOUR)
-    sent = _sent("predictions", event)
+    sent = record("predictions", event)
     yield arrival, sent
     if n % 30 == 3:
         yield arrival + rng.uniform(0, 2 * MINUTE), sent
     if n % 100 == 4:
         yield arrival + 3 * HOUR, sent
     if n % 100 == 5:
-        yield arrival + 1, _sent("predictions", event | {"prediction": "refer"})
+        yield arrival + 1, record("predictions", event | {"prediction": "refer"})
 
 
 def _label(
@@ -399,7 +415,7 @@ def _label(
         "timestamp": due,
     }
     arrival = due + rng.uniform(0, 25 * SECOND)
-    sent = _sent("labels", label)
+    sent = record("labels", label)
     if n % 60 == 6:  # behind the watermark of the labels
         arrival += rng.uniform(HOUR, 6 * HOUR)
     yield arrival, sent
@@ -409,13 +425,13 @@ def _label(
         other = [truth, "refer" if isinstance(truth, str) else 1 - truth][rng.integers(2)]
         later = due + int(rng.integers(5 * HOUR))
         behind = rng.uniform(0, 3 * HOUR) if n % 2 else 0
-        yield later + behind, _sent("labels", label | {"label": other, "timestamp": later})
+        yield later + behind, record("labels", label | {"label": other, "timestamp": later})
     if n % 70 == 9:
-        yield arrival, _sent("labels", label | {"prediction_id": f"nobody-{n}"})
+        yield arrival, record("labels", label | {"prediction_id": f"nobody-{n}"})
     if n % 80 == 10:
-        yield time + 9 * HOUR, _sent("labels", label | {"timestamp": time + 9 * HOUR})
+        yield time + 9 * HOUR, record("labels", label | {"timestamp": time + 9 * HOUR})
     if n % 200 == 11:  # a class that the baseline has not seen, and clocks that differ
-        yield arrival, _sent("labels", label | {"label": "unheard-of", "timestamp": time - 1000})
+        yield arrival, record("labels", label | {"label": "unheard-of", "timestamp": time - 1000})
 
 
 def _review(
@@ -430,11 +446,11 @@ def _review(
         "timestamp": time + 20 * MINUTE,
     }
     arrival = time + 20 * MINUTE
-    yield arrival, _sent("reviews", review)
+    yield arrival, record("reviews", review)
     if n % 80 == 0:
-        yield arrival + (1 if n % 160 else 15 * HOUR), _sent("reviews", review)
+        yield arrival + (1 if n % 160 else 15 * HOUR), record("reviews", review)
     if n % 120 == 0:
-        yield arrival + MINUTE, _sent("reviews", review | {"final_decision": "refer"})
+        yield arrival + MINUTE, record("reviews", review | {"final_decision": "refer"})
 
 
 def _ends(models: tuple[Model, ...]) -> Iterator[Sent]:
@@ -448,9 +464,9 @@ def _ends(models: tuple[Model, ...]) -> Iterator[Sent]:
         "prediction_id": "after", "model_id": "credit", "model_version": "1.1",
         "timestamp": T0, "features": {}, "prediction": "approve",
     }  # fmt: skip
-    yield _sent("predictions", after)
+    yield record("predictions", after)
     label = {"prediction_id": "c1", "model_id": "credit", "label": "approve", "timestamp": T0}
-    yield _sent("labels", label)
+    yield record("labels", label)
 
 
 # -- what nobody can use ---------------------------------------------------------------------------
@@ -544,8 +560,11 @@ REVIEWS: tuple[Change, ...] = (
 
 
 def _unusable(
-    arrivals: list[tuple[float, Sent]], hours: int, rng: np.random.Generator
-) -> Iterator[tuple[float, Sent]]:
+    arrivals: list[tuple[float, Sent]],
+    hours: int,
+    rng: np.random.Generator,
+    share: float | None = None,
+) -> Arrivals:
     """Every way of being unusable, several times over, spread over the whole stream."""
     usable: dict[str, list[tuple[float, Sent]]] = {}
     for arrival, sent in arrivals:
@@ -553,8 +572,12 @@ def _unusable(
             usable.setdefault(sent.topic, []).append((arrival, sent))
     changes = {"predictions": PREDICTIONS, "labels": LABELS, "reviews": REVIEWS}
     n = 0
+    sent_to = Counter(sent.topic for _, sent in arrivals)
     for topic, more in changes.items():
-        for change in (EVERYWHERE + more) * (4 if topic == "predictions" else 2):
+        times = 4 if topic == "predictions" else 2
+        if share is not None:
+            times = max(1, round(share * sent_to[topic] / len(EVERYWHERE + more)))
+        for change in (EVERYWHERE + more) * times:
             n += 1
             arrival, sent = usable[topic][int(rng.integers(len(usable[topic])))]
             event = json.loads(sent.value or b"")

@@ -80,16 +80,13 @@ class Stage:
 
     def _send(self) -> None:
         every = 100
-        pause = SPREAD_S * every / len(self.story.sent)
+
+        async def pause(n: int) -> None:
+            if n % every == 0:
+                await asyncio.sleep(SPREAD_S * every / len(self.story.sent))
+
         try:
-            asyncio.run(
-                logs.send(
-                    self.kafka.address,
-                    self.namespace,
-                    self.story.sent,
-                    lambda n: pause if n % every == 0 else 0.0,
-                )
-            )
+            asyncio.run(logs.send(self.kafka.address, self.namespace, self.story.sent, pause))
         except BaseException as error:  # noqa: BLE001 - told by the thread that waits for it
             self._failure.append(error)
 

@@ -60,10 +60,12 @@ class Taken:
     fates: dict[tuple[str, int, int], Fate] = field(default_factory=dict)
     values: dict[tuple[str, int, int], Entry] = field(default_factory=dict)
 
-    def accounting(self) -> dict[str, dict[str, int]]:
-        """Events by topic and outcome; by `topic!reasons` and reason."""
+    def accounting(self, partition: int | None = None) -> dict[str, dict[str, int]]:
+        """Events by topic and outcome, by `topic!reasons` and reason; of one partition or all."""
         found: dict[str, Counter[str]] = defaultdict(Counter)
-        for (topic, _, _), fate in self.fates.items():
+        for (topic, number, _), fate in self.fates.items():
+            if partition not in (None, number):
+                continue
             found[topic]["read"] += 1
             found[topic][fate.outcome] += 1
             if fate.reason:
