@@ -6,6 +6,7 @@ Binning a column costs a search for every edge (long columns, sorted first) or f
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ import numpy.typing as npt
 from monitor.observe.columns import Block, Codes, Columns, Floats
 from monitor.observe.model import Monitored
 
-Counts = npt.NDArray[np.int64]
+Counts = npt.NDArray[np.integer[Any]]
 PaneKey = tuple[str, int]
 #: Above this many rows a group, sorting the column beats searching each value.
 SORT_FROM = 512
@@ -21,12 +22,24 @@ SORT_FROM = 512
 SLOTS_AT_ONCE = 1 << 22
 
 
-@dataclass(slots=True)
 class Pane:
-    """Counts of one pane of one model version in this source partition; `counts` is flat."""
+    """Counts of one pane of one model version in this source partition; `counts` is flat.
 
-    rows: int
-    counts: Counts
+    No slot holds more than the rows: the narrowest integers do until there are more. Most panes of
+    most models are small, and 500 features over 256 bins are a megabyte of int64.
+    """
+
+    __slots__ = ("counts", "rows")
+
+    def __init__(self, width: int) -> None:
+        self.rows = 0
+        self.counts: npt.NDArray[np.integer[Any]] = np.zeros(width, dtype=np.uint8)
+
+    def grow(self, rows: int) -> None:
+        """Take so many rows more: whatever they are added to can hold them."""
+        self.rows += rows
+        if self.rows > np.iinfo(self.counts.dtype).max:
+            self.counts = self.counts.astype(np.min_scalar_type(self.rows))
 
 
 @dataclass(slots=True)
@@ -86,8 +99,8 @@ class Fold:
         for key, n in zip(keys, rows.tolist(), strict=True):
             pane = panes.get(key)
             if pane is None:
-                pane = panes[key] = Pane(0, np.zeros(width, dtype=np.int64))
-            pane.rows += n
+                pane = panes[key] = Pane(width)
+            pane.grow(n)
         if self.layout:
             self._columns(pile, group, rows, [panes[key].counts for key in keys])
         return set(keys)
@@ -107,7 +120,7 @@ class Fold:
             for (subject, grid), values in zip(self._numeric, numbers, strict=True):
                 parts = np.split(values, bounds)
                 for target, part in zip(self._targets(subject, into), parts, strict=True):
-                    target += grid.counts(part)
+                    _add(target, grid.counts(part))
         else:
             for (subject, grid), values in zip(self._numeric, numbers, strict=True):
                 coded = grid.codes(values)
@@ -136,4 +149,9 @@ def _scatter(codes: Codes, group: Counts, width: int, targets: list[Counts]) -> 
         flat = (group[mine] - first) * width + codes[mine]
         counted = np.bincount(flat, minlength=len(some) * width).reshape(len(some), width)
         for target, counts in zip(some, counted, strict=True):
-            target += counts
+            _add(target, counts)
+
+
+def _add(target: npt.NDArray[Any], counts: npt.NDArray[Any]) -> None:
+    """Add in the integers of the target, which hold every sum (`Pane.grow`)."""
+    np.add(target, counts, out=target, casting="unsafe")

@@ -140,7 +140,8 @@ class ModelState:
             self.versions.setdefault(message.start_ms, set()).add(message.version)
         pane = self.panes.get(key)
         if pane is None:
-            pane = self.panes[key] = Pane(message.rows, np.zeros(width, dtype=np.int64))
+            pane = self.panes[key] = Pane(width)
+            pane.grow(message.rows)
         where = layout.blocks[message.block] if layout else slice(0, 0)
         pane.counts[where] = unpack(message.counts, pane.counts[where].size)
 

@@ -24,8 +24,8 @@ _decompress = zstandard.ZstdDecompressor().decompress
 _LARGEST = 64 * 2**20
 
 
-def pack(counts: Counts) -> bytes:
-    """Encode int64 counts of any shape, flattened: dtype code, then zstd of little-endian integers.
+def pack(counts: npt.NDArray[np.integer[Any]]) -> bytes:
+    """Encode counts of any shape, flattened: dtype code, then zstd of little-endian integers.
 
     >>> unpack(pack(np.array([0, 3, 70_000])), 3)
     array([    0,     3, 70000])

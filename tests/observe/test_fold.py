@@ -209,3 +209,16 @@ def test_a_numeric_prediction_that_is_no_number_is_null() -> None:
     counts = panes["1", T0].counts[reference.layout.slice("prediction")]
     assert counts[slot(grid, 20.0)] == 2
     assert counts[grid.NULL] == 2
+
+
+def test_a_small_pane_takes_little_memory_and_a_large_one_loses_nothing() -> None:
+    """A byte a slot up to 255 rows, two up to 65,535: no slot can hold more than all rows."""
+    events = many(70_000, 1)
+    panes: dict[PaneKey, Pane] = {}
+    fold = Fold(MODEL, COLUMNS)
+    sizes = []
+    for first, last in ((0, 255), (255, 256), (256, 65_535), (65_535, 70_000)):
+        fold_of(*decoded(events[first:last]), panes, fold)
+        sizes.append(panes["1", T0].counts.itemsize)
+    assert sizes == [1, 2, 2, 4]
+    assert found(panes) == expected(events)
