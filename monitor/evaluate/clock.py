@@ -9,8 +9,12 @@ alone can promise that what still comes from before will be late.
 from collections.abc import Callable, Mapping
 from typing import Literal
 
+from monitor.events.types import HealthReason
 from monitor.panes.messages import UNHEARD, Progress
-from monitor.registry.specs import ModelSpec
+from monitor.registry.specs import MINUTE_MS, ModelSpec
+
+#: A partition that is further behind the others, or behind its own log, is told of.
+BEHIND_MS = 5 * MINUTE_MS
 
 
 class Clock:
@@ -57,6 +61,23 @@ class Clock:
         if len(self.progress) < self.sources:
             return UNHEARD
         return min(marks(progress).get(model_id, UNHEARD) for progress in self.progress.values())
+
+    def behind(self) -> dict[HealthReason, list[int]]:
+        """Source partitions whose records are read late, and whose owners are not heard any more.
+
+        By the broker's time alone: when records and their owners' words were appended. What was
+        never told counts as late too.
+        """
+        now = max((p.told for p in self.progress.values() if p.told is not None), default=0)
+        late: list[int] = []
+        stalled: list[int] = []
+        for source, progress in sorted(self.progress.items()):
+            told, read = progress.told, progress.read.get("predictions")
+            if told is None or now - told > BEHIND_MS:
+                stalled.append(source)
+            elif read is None or told - read > BEHIND_MS:
+                late.append(source)
+        return {"lag": late, "stalled_partition": stalled}
 
     def offsets(self) -> dict[str, list[int]]:
         """The last applied offset of every source topic by partition, -1 where none was."""

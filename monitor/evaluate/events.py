@@ -5,6 +5,7 @@ so that the absence of a drift event is never mistaken for health.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import cast
 
 import msgspec
@@ -18,7 +19,16 @@ from monitor.events.cloudevents import (
     event_key,
     rfc3339,
 )
-from monitor.events.types import FindingData, Result, Severity, Span, TopBin, WindowData
+from monitor.events.types import (
+    NO_TRAFFIC,
+    FindingData,
+    PipelineHealth,
+    Result,
+    Severity,
+    Span,
+    TopBin,
+    WindowData,
+)
 from monitor.observe.model import Monitored
 from monitor.panes.flush import Output
 
@@ -26,16 +36,46 @@ SEVERE = ("medium", "high", "critical")
 
 
 def events(
-    judged: Judged, model: Monitored, offsets: Mapping[str, list[int]], past: bool = False
+    judged: Judged,
+    model: Monitored,
+    offsets: Mapping[str, list[int]],
+    health: PipelineHealth,
+    past: bool = False,
 ) -> Iterator[Output]:
     """The events of one judgement: a summary of the window, and each finding of medium or more.
 
     What is past is recorded, and nobody is told.
     """
-    yield _window(judged, model, offsets)
+    yield _window(judged, model, offsets, health)
     for finding in judged.findings:
         if finding.verdict in SEVERE:
-            yield _drift(finding, judged, model, offsets, past)
+            yield _drift(finding, judged, model, offsets, health, past)
+
+
+def silence(
+    judged: Judged,
+    model: Monitored,
+    offsets: Mapping[str, list[int]],
+    health: PipelineHealth,
+    past: bool = False,
+) -> Output:
+    """The finding that a model has fallen silent: nothing of it was counted for a whole window.
+
+    One for all signals that have the same windows, whether or not there is a baseline.
+    """
+    refused = health.late + health.dead + health.quarantined
+    why = f"{refused:,} were refused: see the dead letters" if refused else "is its publisher up?"
+    finding = Finding(
+        detector=NO_TRAFFIC,
+        subject="model",
+        statistic="rows",
+        verdict="high" if model.spec.risk_tier == "high" else "medium",
+        message=(
+            f"0 predictions of {model.spec.id} from {rfc3339(judged.start_ms)} to "
+            f"{rfc3339(judged.end_ms)}; {why}"
+        ),
+    )
+    return _drift(finding, replace(judged, detector=NO_TRAFFIC), model, offsets, health, past)
 
 
 def _key(judged: Judged, model: Monitored, subject: str, statistic: str = "") -> str:
@@ -47,7 +87,12 @@ def _key(judged: Judged, model: Monitored, subject: str, statistic: str = "") ->
 
 
 def _drift(
-    finding: Finding, judged: Judged, model: Monitored, offsets: Mapping[str, list[int]], past: bool
+    finding: Finding,
+    judged: Judged,
+    model: Monitored,
+    offsets: Mapping[str, list[int]],
+    health: PipelineHealth,
+    past: bool,
 ) -> Output:
     key = _key(judged, model, finding.subject)
     data = FindingData(
@@ -80,11 +125,14 @@ def _drift(
         source_offsets=dict(offsets),
         authority=model.spec.authority,
         message=finding.message,
+        health=health,
     )
     return _output(DRIFT_DETECTED, finding.subject, key, judged, model, data)
 
 
-def _window(judged: Judged, model: Monitored, offsets: Mapping[str, list[int]]) -> Output:
+def _window(
+    judged: Judged, model: Monitored, offsets: Mapping[str, list[int]], health: PipelineHealth
+) -> Output:
     key = _key(judged, model, "window")
     data = WindowData(
         model_id=model.spec.id,
@@ -110,6 +158,7 @@ def _window(judged: Judged, model: Monitored, offsets: Mapping[str, list[int]]) 
             )
             for f in judged.findings
         ],
+        health=health,
     )
     return _output(WINDOW_JUDGED, "window", key, judged, model, data)
 

@@ -113,4 +113,5 @@ class InputWindows:
         )
         for found in detectors_for(self.signal):
             findings = tuple(found.judge(window))
-            yield Judged(found.name, version, start, end, findings, rows)
+            silent = not version
+            yield Judged(found.name, version, start, end, findings, rows, silent=silent)

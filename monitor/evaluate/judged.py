@@ -9,7 +9,8 @@ from monitor.detectors.finding import Finding
 class Judged:
     """A detector's findings on a window [start, end) in ms; performance has an age and a revision.
 
-    `rows` are the predictions of the window, judged or not.
+    `rows` are the predictions of the window, judged or not; `silent` says that none came from the
+    model at all.
     """
 
     detector: str
@@ -20,6 +21,7 @@ class Judged:
     rows: int
     revision: int = 0
     age_ms: int | None = None
+    silent: bool = False
 
 
 def not_judged(detector: str, why: str, rows: int) -> Finding:

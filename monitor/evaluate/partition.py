@@ -1,12 +1,14 @@
 """Evaluate, one partition of `panes`: a plain object; snapshots go in, verdicts come out."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
 from monitor.errors import DataError
 from monitor.evaluate.clock import Clock
-from monitor.evaluate.events import events
+from monitor.evaluate.events import events, silence
+from monitor.evaluate.health import Losses, assess
 from monitor.evaluate.input_sums import InputSums, SumRow
 from monitor.evaluate.inputs import InputCursor, InputWindows
 from monitor.evaluate.judged import Judged
@@ -14,8 +16,16 @@ from monitor.evaluate.outcome_sums import OutcomeSums
 from monitor.evaluate.outcomes import OutcomeCursor, OutcomeWindows, VersionRow
 from monitor.observe.model import Monitored
 from monitor.panes.codec import FORMAT
-from monitor.panes.flush import Flush, Record, Unlogged
-from monitor.panes.messages import UNHEARD, InputPane, OutcomePane, Progress, decode, encode
+from monitor.panes.flush import Flush, Output, Record, Unlogged
+from monitor.panes.messages import (
+    UNHEARD,
+    InputPane,
+    Loss,
+    OutcomePane,
+    Progress,
+    decode,
+    encode,
+)
 
 _ROW = msgspec.msgpack.Encoder().encode
 
@@ -49,6 +59,7 @@ class ModelWindows:
         self.model = model
         self.input_sums = InputSums(model)
         self.outcome_sums = OutcomeSums(model)
+        self.losses = Losses()
         spec = model.spec
         self.inputs: list[InputWindows] = []
         if spec.data_drift:
@@ -64,8 +75,11 @@ class ModelWindows:
         #: Rows of versions that belong to windows of an earlier configuration.
         self._stale: list[VersionRow] = []
 
-    def take(self, pane: InputPane | OutcomePane) -> bool:
+    def take(self, pane: InputPane | OutcomePane | Loss) -> bool:
         """Hold or replace a snapshot; say whether any window still needs it."""
+        if isinstance(pane, Loss):
+            self.losses.put(pane)
+            return True
         if isinstance(pane, InputPane):
             return bool(self.inputs) and self.input_sums.put(pane)
         return bool(self.outcomes) and self.outcome_sums.put(pane)
@@ -98,6 +112,24 @@ class ModelWindows:
         inputs, labels = clock.past(spec, "predictions"), clock.past(spec, "labels")
         return max(complete, known) <= inputs and known <= labels
 
+    def told(
+        self, judgements: Sequence[Judged], clock: Clock, offsets: Mapping[str, list[int]]
+    ) -> Iterator[Output]:
+        """The events of judgements made at one moment, each with the health of its window."""
+        rows: Counter[tuple[str, int, int, int | None]] = Counter()
+        for judged in judgements:
+            rows[_window(judged)] += judged.rows
+        silent: set[tuple[int, int]] = set()
+        for judged in judgements:
+            span = judged.start_ms, judged.end_ms
+            lost, counted = self.losses.within(*span), rows[_window(judged)]
+            health = assess(judged, counted, lost, self.model.spec, clock)
+            past = self.past(judged, clock)
+            yield from events(judged, self.model, offsets, health, past)
+            if judged.silent and span not in silent:
+                silent.add(span)
+                yield silence(judged, self.model, offsets, health, past)
+
     def forget(self) -> None:
         """Drop what no window needs any more."""
         inputs = [(windows.window, windows.at.needed_from) for windows in self.inputs]
@@ -108,11 +140,14 @@ class ModelWindows:
         starts = [start for start in outcomes if start is not None]
         if starts and len(starts) == len(outcomes):
             self.outcome_sums.forget(min(starts))
+        starts += [start for _, start in known]
+        if starts and len(starts) == len(inputs) + len(outcomes):
+            self.losses.forget(min(starts))
 
     def rows(self) -> dict[bytes, bytes | None]:
         """Rows of snapshots and sums that have changed; None where one has gone."""
-        changed = self.input_sums.rows | self.outcome_sums.rows
-        self.input_sums.rows, self.outcome_sums.rows = {}, {}
+        changed = self.input_sums.rows | self.outcome_sums.rows | self.losses.rows
+        self.input_sums.rows, self.outcome_sums.rows, self.losses.rows = {}, {}, {}
         return {_ROW(key): row for key, row in changed.items()}
 
     def to_row(self) -> bytes:
@@ -142,9 +177,11 @@ class ModelWindows:
             windows.touched = set()
         return rows
 
-    def restore_snapshot(self, pane: InputPane | OutcomePane) -> None:
+    def restore_snapshot(self, pane: InputPane | OutcomePane | Loss) -> None:
         """Take up a snapshot."""
-        if isinstance(pane, InputPane):
+        if isinstance(pane, Loss):
+            self.losses.restore(pane)
+        elif isinstance(pane, InputPane):
             self.input_sums.restore_snapshot(pane)
         else:
             self.outcome_sums.restore_snapshot(pane)
@@ -165,6 +202,11 @@ class ModelWindows:
 
 def _version_key(row: VersionRow) -> bytes:
     return _ROW(["version", row.model_id, row.version, row.size_ms, row.hop_ms])
+
+
+def _window(judged: Judged) -> tuple[str, int, int, int | None]:
+    """What the judgements of several versions of a model share."""
+    return judged.detector, judged.start_ms, judged.end_ms, judged.age_ms
 
 
 class EvaluatePartition(Unlogged):
@@ -203,9 +245,7 @@ class EvaluatePartition(Unlogged):
             touched, judgements = windows.advance(self.clock)
             if touched:
                 self._touched.add(model_id)
-            for judged in judgements:
-                past = windows.past(judged, self.clock)
-                self._flush.outputs += events(judged, windows.model, offsets, past)
+            self._flush.outputs += windows.told(judgements, self.clock, offsets)
 
     @property
     def urgent(self) -> bool:

@@ -57,6 +57,18 @@ Verdict = Literal[
     "labels_immature",
     "baseline_missing",
 ]
+#: The detector whose finding says that nothing came from a model.
+NO_TRAFFIC = "no_traffic"
+HealthStatus = Literal["healthy", "degraded", "blind"]
+HealthReason = Literal[
+    "no_traffic",
+    "late_rate",
+    "dead_rate",
+    "quarantine_rate",
+    "overflow",
+    "lag",
+    "stalled_partition",
+]
 Authority = Literal["observe", "dry_run", "approve", "auto"]
 Action = Literal["alert", "review_mode", "retraining", "rollback", "monitor_closely"]
 
@@ -175,6 +187,22 @@ class TopBin(Struct, frozen=True):
     current: float
 
 
+class PipelineHealth(Struct, frozen=True, kw_only=True):
+    """How well the monitor saw while a window was filled: blind is never healthy.
+
+    `late`, `dead` and `quarantined` are the model's predictions that were read then and not
+    counted, those that name no model among them. `partitions` are the source partitions that lag
+    or have stalled.
+    """
+
+    status: HealthStatus
+    reasons: list[HealthReason] = []
+    late: int = 0
+    dead: int = 0
+    quarantined: int = 0
+    partitions: list[int] = []
+
+
 class FindingData(Struct, frozen=True, kw_only=True):
     """The `data` of a drift event: one finding, and all that it rests on.
 
@@ -183,6 +211,7 @@ class FindingData(Struct, frozen=True, kw_only=True):
     is the label age at which performance was judged. `past`, there only where it is true, marks a
     verdict on a window that the stream was still catching up with: it is recorded, and nothing is
     done about it. `severity` is None where the verdict is no grade but the reason for having none.
+    Without `health`, an earlier version has judged: unknown.
     """
 
     model_id: str
@@ -214,6 +243,7 @@ class FindingData(Struct, frozen=True, kw_only=True):
     source_offsets: dict[str, list[int]] = {}
     authority: Authority
     message: str
+    health: PipelineHealth | UnsetType = UNSET
 
 
 class Result(Struct, frozen=True, kw_only=True):
@@ -243,6 +273,7 @@ class WindowData(Struct, frozen=True, kw_only=True):
     age_ms: int | None = None
     source_offsets: dict[str, list[int]] = {}
     results: list[Result] = []
+    health: PipelineHealth | UnsetType = UNSET
 
 
 class ActionData(Struct, frozen=True, kw_only=True):

@@ -21,6 +21,8 @@ from monitor.panes.flush import Record
 from monitor.registry.durations import duration_words
 
 Reject = Callable[[str, Record | Trace, Rejected], None]
+#: Told of each model: the offsets of its rows, if asked for, and the watermark that each has found.
+Step = Callable[[str, Callable[[], list[int]], Times], None]
 #: An event may be this far ahead of the broker's clock.
 FUTURE_MS = 5 * 60_000
 #: Corrections of one prediction; a producer that relabels for ever must not grow our memory.
@@ -31,12 +33,18 @@ class Intake:
     """Judges rows one model at a time: future, late, duplicate, conflicting, or counted."""
 
     def __init__(
-        self, marks: Watermarks, accounting: Accounting, reject: Reject, redaction: Redaction
+        self,
+        marks: Watermarks,
+        accounting: Accounting,
+        reject: Reject,
+        redaction: Redaction,
+        step: Step,
     ) -> None:
         self.marks = marks
         self.accounting = accounting
         self.reject = reject
         self.redaction = redaction
+        self.step = step
 
     def predictions(self, state: ModelState, batch: Predictions) -> set[PaneKey]:
         """Take predictions of one model in offset order; return the outcome panes touched."""
@@ -44,6 +52,8 @@ class Intake:
         times = batch.times[kept]
         self.marks.read("predictions", state.id, times, batch.appended[kept])
         found = self.marks.advance("predictions", state.id, times)
+        read = kept
+        self.step(state.id, lambda: [records[k].offset for k in read], found)
         pane = state.pane_ms
         late = times - times % pane + pane + state.lateness_ms <= found
         if late.any():

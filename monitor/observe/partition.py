@@ -14,6 +14,7 @@ from monitor.observe.columnar import Columnar
 from monitor.observe.decode import Decoder
 from monitor.observe.fold import PaneKey
 from monitor.observe.intake import Intake, orphaned
+from monitor.observe.losses import Losses
 from monitor.observe.memory import Memory
 from monitor.observe.model import Monitored
 from monitor.observe.redaction import Redaction
@@ -23,7 +24,7 @@ from monitor.observe.store import DictStore, Store
 from monitor.observe.watermark import Watermarks
 from monitor.panes.codec import FORMAT
 from monitor.panes.flush import Flush, LogRecord, Output, Record
-from monitor.panes.messages import InputPane, OutcomePane, Progress, decode, encode
+from monitor.panes.messages import InputPane, Loss, OutcomePane, Progress, decode, encode
 
 INPUTS = ("predictions", "labels", "reviews")
 #: Rows that may wait to be binned; more are binned at once, so that memory stays bounded.
@@ -38,6 +39,7 @@ class PartitionRow(msgspec.Struct, array_like=True, tag="partition"):
     accounting: dict[str, dict[str, int]]
     format: int = FORMAT
     past: list[tuple[str, str, int]] = []
+    read: dict[str, int] = {}
 
 
 _decode_partition = msgspec.msgpack.Decoder(PartitionRow).decode
@@ -65,11 +67,13 @@ class ObservePartition:
         self.accounting = Accounting()
         self.marks = Watermarks(
             {m.spec.id: m.spec.disorder_ms for m in models},
-            frozenset(m.spec.id for m in models if m.spec.clock == "events"),
             {m.spec.id: m.spec.max_alert_age_ms for m in models if m.spec.clock == "append"},
         )
+        panes = {m.spec.id: m.spec.pane_ms for m in models}
+        self.losses = Losses(source, self.marks, panes)
         self.redaction = Redaction(models)
-        self.intake = Intake(self.marks, self.accounting, self._reject, self.redaction)
+        step = self.losses.step
+        self.intake = Intake(self.marks, self.accounting, self._reject, self.redaction, step)
         self._rejected: list[Output] = []
         self._changed: dict[str, set[PaneKey]] = {m: set() for m in self.states}
         self._relabelled: dict[str, set[PaneKey]] = {m: set() for m in self.states}
@@ -94,6 +98,7 @@ class ObservePartition:
         only = self.decoder.model_of.get(kinds.pop(), "") if len(kinds) == 1 else ""
         if only in self.states:
             self._groups(topic, {only: (rows, list(records), {})})
+            self.losses.settle()
             self.accounting.add(topic, "read", len(records))
             return
         groups: dict[str, tuple[list[Any], list[Record], dict[int, Any]]] = {}
@@ -117,6 +122,7 @@ class ObservePartition:
                 # What stands before it in the log is judged before it, and what follows after.
                 self._groups(topic, groups)
                 groups = {}
+                self.losses.settle()
                 self.marks.end(topic, row.model_id)
                 read -= 1
                 continue
@@ -133,6 +139,7 @@ class ObservePartition:
             group[0].append(row)
             group[1].append(record)
         self._groups(topic, groups)
+        self.losses.settle()
         self.accounting.add(topic, "read", read)
 
     def _read_to(self, topic: str, append_ms: int) -> None:
@@ -163,6 +170,8 @@ class ObservePartition:
     def _reject(self, topic: str, record: Record | Trace, rejected: Rejected) -> None:
         self.accounting.reject(topic, rejected.outcome, rejected.reason, rejected.events)
         left = trace(record, self.redaction)
+        if topic == "predictions" and rejected.reason != "unknown_model":
+            self.losses.lose(left.offset, rejected.model_id, rejected.outcome, rejected.events)
         letter = dead_letter(rejected, left, topic, self.source)
         place = [topic, str(self.source), str(left.offset)]
         if rejected.index is not None:
@@ -216,12 +225,19 @@ class ObservePartition:
             self._close(state, flush)
             self._expire(state, flush)
         flush.log += self.cache.drain(state.memory for state in self.states.values())
+        for pane in self.losses.changed:
+            message = self.losses.message(pane)
+            self._keep(_loss_row(message), encode(message), flush)
         boundaries = self._boundaries()
         if heartbeat or boundaries != self._told:
-            self._tell(flush, offsets, idle)
+            self._tell(flush, offsets)
             self._told = boundaries
         for state in self.states.values():
             self._forget(state, flush)
+        for pane in self.losses.passed():
+            if pane not in self.losses.changed:
+                self._delete(_loss_row(self.losses.message(pane)), flush)
+                del self.losses.counts[pane]
         flush.outputs += self._rejected
         self._rejected = []
         flush.rows[PARTITION_KEY] = _ROW(
@@ -229,6 +245,7 @@ class ObservePartition:
                 [(t, m, n) for (t, m), n in self.marks.greatest.items()],
                 self.accounting.to_rows(),
                 past=[(t, m, n) for (t, m), n in self._past().items()],
+                read=self._read,
             )
         )
         return flush
@@ -268,13 +285,20 @@ class ObservePartition:
         self._unsent[state.id] |= self._relabelled[state.id]
         self._relabelled[state.id] = set()
 
-    def _tell(self, flush: Flush, offsets: Mapping[str, int], idle: tuple[str, ...]) -> None:
-        """Revised outcome panes, then how far time has come, to every partition of `panes`."""
+    def _tell(self, flush: Flush, offsets: Mapping[str, int]) -> None:
+        """Revised outcome panes and what was lost, then how far time has come.
+
+        The last goes to every partition of `panes`.
+        """
         for state in self.states.values():
             for pane in sorted(self._unsent[state.id] & state.outcomes.keys()):
                 message = encode(state.outcome_snapshot(pane))
                 flush.outputs.append(Output("panes", state.id.encode(), message))
             self._unsent[state.id] = set()
+        for pane in sorted(self.losses.changed):
+            message = encode(self.losses.message(pane))
+            flush.outputs.append(Output("panes", pane[0].encode(), message))
+        self.losses.changed = set()
         past: dict[str, dict[str, int]] = {"predictions": {}, "labels": {}}
         for (topic, model), greatest in self._past().items():
             past[topic][model] = self.marks.behind(greatest, model)
@@ -282,9 +306,7 @@ class ObservePartition:
             source=self.source,
             inputs=self.marks.by_model("predictions", self.states),
             labels=self.marks.by_model("labels", self.states),
-            watermark=self.marks.partition(),
             offsets=dict(offsets),
-            idle=idle,
             read=dict(self._read),
             past_inputs=past["predictions"],
             past_labels=past["labels"],
@@ -353,6 +375,7 @@ class ObservePartition:
                 }
                 for topic, model, n in row.past:
                     self.marks.restore_past(topic, model, n)
+                self._read = dict(row.read)
                 restored = Accounting.from_rows(row.accounting)
                 self.accounting.counts.update(restored.counts)
                 self.accounting.reasons.update(restored.reasons)
@@ -364,6 +387,8 @@ class ObservePartition:
                 continue
             if isinstance(message, InputPane):
                 state.restore_input(message)
+            elif isinstance(message, Loss):
+                self.losses.restore(message)
             elif isinstance(message, OutcomePane):
                 outcomes.setdefault(state.id, []).append(message)
         for model, messages in outcomes.items():
@@ -384,3 +409,7 @@ def _input_row(message: InputPane) -> bytes:
 
 def _outcome_row(message: OutcomePane) -> bytes:
     return _ROW(["outcome", message.model_id, message.version, message.start_ms])
+
+
+def _loss_row(message: Loss) -> bytes:
+    return _ROW(["loss", message.model_id, message.start_ms])

@@ -20,13 +20,9 @@ class Watermarks:
     """
 
     def __init__(
-        self,
-        disorder_ms: dict[str, int],
-        replayed: frozenset[str] = frozenset(),
-        alert_age_ms: Mapping[str, int] | None = None,
+        self, disorder_ms: dict[str, int], alert_age_ms: Mapping[str, int] | None = None
     ) -> None:
         self.disorder_ms = disorder_ms
-        self.replayed = replayed
         self.greatest: dict[tuple[str, str], int] = {}
         #: By topic and model, of models whose alerts have an age beyond which nobody is told.
         self._past = {
@@ -110,18 +106,3 @@ class Watermarks:
     def by_model(self, topic: str, models: Iterable[str]) -> dict[str, int]:
         """The watermarks of the models that were heard on a topic."""
         return {m: self.of(topic, m) for m in models if (topic, m) in self.greatest}
-
-    def partition(self) -> int:
-        """The partition's own watermark: the greatest of its models', for those silent in it.
-
-        Streams that have ended or that replay the past say nothing about other models; nor do
-        labels, which are read ahead of the predictions when both are read from their start.
-        """
-        known = [
-            greatest - self.disorder_ms[model]
-            for (topic, model), greatest in self.greatest.items()
-            if topic == "predictions"
-            and greatest not in (END, UNHEARD)
-            and model not in self.replayed
-        ]
-        return max(known, default=UNHEARD)

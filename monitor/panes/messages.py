@@ -50,16 +50,44 @@ class OutcomePane(msgspec.Struct, frozen=True, tag="outcome", array_like=True):
     format: int = FORMAT
 
 
-class Progress(msgspec.Struct, frozen=True, tag="progress", array_like=True):
+class Loss(msgspec.Struct, frozen=True, tag="loss", array_like=True):
+    """Predictions of a model that were read and not counted; replaced when there are more.
+
+    `start_ms` is the pane in which the model's watermark stood when they were read, in the order of
+    the log: what a window lost while it was filled doesn't depend on when flushes fell.
+    """
+
+    model_id: str
+    start_ms: int
+    source: int
+    late: int
+    dead: int
+    quarantined: int
+    format: int = FORMAT
+
+
+class Progress(msgspec.Struct, frozen=True, tag="progress2", array_like=True):
     """How far a source partition has come: sent to every partition of `panes`, also as heartbeat.
 
-    `inputs` and `labels` are watermarks in ms by model; `watermark` is the partition's own, for
-    models that are silent in it. `offsets` are the last applied ones by source topic. `idle` names
-    the source topics of which the owner has read all that there is. `read` says up to which append
-    time each was read, in ms; `past_inputs` and `past_labels` are the watermarks by records that
-    were appended longer before that than the model's `max_alert_age`. `told` is when the broker
-    appended this record: its reader notes it.
+    `inputs` and `labels` are watermarks in ms by model. `offsets` are the last applied ones by
+    source topic. `read` says up to which append time each was read, in ms; `past_inputs` and
+    `past_labels` are the watermarks by records that were appended longer before that than the
+    model's `max_alert_age`. `told` is when the broker appended this record: its reader notes it.
     """
+
+    source: int
+    inputs: dict[str, int]
+    labels: dict[str, int]
+    offsets: dict[str, int]
+    format: int = 2
+    read: dict[str, int] = {}
+    past_inputs: dict[str, int] = {}
+    past_labels: dict[str, int] = {}
+    told: int | None = None
+
+
+class _Progress1(msgspec.Struct, frozen=True, tag="progress", array_like=True):
+    """Format 1, which had the partition's own watermark and its idle topics too."""
 
     source: int
     inputs: dict[str, int]
@@ -67,13 +95,22 @@ class Progress(msgspec.Struct, frozen=True, tag="progress", array_like=True):
     watermark: int
     offsets: dict[str, int]
     idle: tuple[str, ...] = ()
-    format: int = FORMAT
+    format: int = 1
     read: dict[str, int] = {}
     past_inputs: dict[str, int] = {}
     past_labels: dict[str, int] = {}
     told: int | None = None
 
 
-Message = InputPane | OutcomePane | Progress
+Message = InputPane | OutcomePane | Loss | Progress
 encode = msgspec.msgpack.Encoder().encode
-decode = msgspec.msgpack.Decoder(Message).decode
+_decode = msgspec.msgpack.Decoder(Message | _Progress1).decode
+
+
+def decode(data: bytes) -> Message:
+    """A message of this format or the one before; raises msgspec.DecodeError for anything else."""
+    message: Message | _Progress1 = _decode(data)
+    if not isinstance(message, _Progress1):
+        return message
+    kept = {name: getattr(message, name) for name in Progress.__struct_fields__}
+    return Progress(**kept)

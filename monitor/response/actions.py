@@ -9,7 +9,13 @@ medium    ticket                     normal
 low
 ========  ===========  ============  ===========  ===============  ==========================
 
-What is not a grade (insufficient data, no traffic, ...) is recorded, and nothing is done.
+What is not a grade (insufficient data, no traffic, ...) is recorded, and nothing is done. A model
+that has fallen silent is a finding of its own, `no_traffic`: of that people are told, and nothing
+is commanded, because a silence says nothing about the model.
+
+Where the pipeline was not healthy while the window was filled, a medium finding is a warning that
+is not given, and nothing is rolled back; pages come all the same. Commands fail closed and alerts
+open: an unknown health rolls nothing back, and holds no warning back.
 """
 
 from __future__ import annotations
@@ -17,7 +23,14 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-from monitor.events.types import Action, ActionData, FindingData, Severity
+from monitor.events.types import (
+    NO_TRAFFIC,
+    Action,
+    ActionData,
+    FindingData,
+    PipelineHealth,
+    Severity,
+)
 
 #: The performance degradation above which a rollback is considered.
 ROLLBACK_ABOVE = 0.15
@@ -43,17 +56,32 @@ def decide(finding: FindingData) -> tuple[ActionData, ...]:
     if finding.kind != "drift" or finding.past is True or verdict not in _PRIORITY:
         return ()
     severity: Severity = verdict
+    if severity == "medium" and inhibited(finding):
+        return ()
     actions = [_action(finding, severity, "alert", notify=_NOTIFY[severity])]
-    if finding.authority == "observe":
+    if finding.authority == "observe" or finding.detector == NO_TRAFFIC:
         return tuple(actions)
     if severity == "critical":
         actions.append(_action(finding, severity, "review_mode"))
     actions.append(_action(finding, severity, "retraining", priority=_PRIORITY[severity]))
-    if severity == "critical" and rollback_considered(finding):
+    if severity == "critical" and rollback_considered(finding) and _healthy(finding):
         actions.append(_action(finding, severity, "rollback"))
     if severity == "high":
         actions.append(_action(finding, severity, "monitor_closely"))
     return tuple(actions)
+
+
+def inhibited(finding: FindingData) -> bool:
+    """Whether the pipeline is known to have been unhealthy; what tells of that is never inhibited.
+
+    A silence makes its own window blind: it is what is told.
+    """
+    known = isinstance(finding.health, PipelineHealth)
+    return known and not _healthy(finding) and finding.detector != NO_TRAFFIC
+
+
+def _healthy(finding: FindingData) -> bool:
+    return isinstance(finding.health, PipelineHealth) and finding.health.status == "healthy"
 
 
 def rollback_considered(finding: FindingData) -> bool:

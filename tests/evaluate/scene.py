@@ -1,7 +1,7 @@
 """Panes and progress as evaluate hears them, and what it says: times are minutes after T0."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -93,18 +93,15 @@ class Scene:
         minute: float | None,
         source: int = 0,
         labels: float | None = -1,
-        idle: Iterable[str] = (),
         model: str = "m",
-        partition: float | None = None,
     ) -> Progress:
         """How far a source has come; `labels` -1 is nothing heard, None the end."""
         return Progress(
             source=source,
             inputs={model: at(minute)},
             labels={} if labels == -1 else {model: at(labels)},
-            watermark=at(minute if partition is None else partition),
             offsets={"predictions": self.offset},
-            idle=tuple(idle),
+            read={"predictions": self.append_ms},
         )
 
     def flush(self) -> Flush:

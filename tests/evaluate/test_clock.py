@@ -15,16 +15,12 @@ def progress(
     source: int,
     inputs: int | None = None,
     labels: int | None = None,
-    watermark: int = UNHEARD,
-    idle: tuple[str, ...] = (),
 ) -> Progress:
     return Progress(
         source,
         {} if inputs is None else {"m": inputs},
         {} if labels is None else {"m": labels},
-        watermark,
         {"predictions": 10 * source},
-        idle,
     )
 
 
@@ -54,7 +50,7 @@ def test_an_unheard_partition_holds_all_back() -> None:
 
 def test_a_model_unheard_in_a_partition_holds_back() -> None:
     """Its owner lets time go on for it where it is silent; until then nothing is known."""
-    assert clock(progress(0, 500), progress(1, None, watermark=450)).inputs(LIVE) == UNHEARD
+    assert clock(progress(0, 500), progress(1, None)).inputs(LIVE) == UNHEARD
     assert clock(progress(0, 500, labels=200), progress(1, 500)).labels(LIVE) == UNHEARD
 
 

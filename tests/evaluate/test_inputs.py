@@ -220,7 +220,7 @@ def test_models_do_not_mix() -> None:
     scene.send(scene.pane(0, 5, model="a"), scene.pane(0, 7, model="b"))
     scene.send(scene.pane(0, 9, model="unregistered"))
     mark = scene.progress(4, model="a")
-    scene.send(type(mark)(0, {"a": mark.inputs["a"], "b": UNHEARD}, {}, UNHEARD, {}))
+    scene.send(type(mark)(0, {"a": mark.inputs["a"], "b": UNHEARD}, {}, {}))
     assert [(e["partitionkey"], e["data"]["predictions"]) for e in told(scene)] == [
         ("a", 5)
     ] * 2  # data drift and data quality

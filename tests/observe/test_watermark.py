@@ -12,8 +12,8 @@ TIMES = st.lists(st.integers(0, 10_000), max_size=40)
 CUTS = st.lists(st.integers(0, 40), max_size=6).map(sorted)
 
 
-def marks(*models: str, replayed: frozenset[str] = frozenset()) -> Watermarks:
-    return Watermarks(dict.fromkeys(models or ("m",), DISORDER), replayed)
+def marks(*models: str) -> Watermarks:
+    return Watermarks(dict.fromkeys(models or ("m",), DISORDER))
 
 
 def advance(made: Watermarks, times: list[int], topic: str = "predictions") -> list[int]:
@@ -73,39 +73,12 @@ def test_topics_and_models_have_their_own() -> None:
     assert made.by_model("labels", ["m", "n"]) == {"m": 470}
 
 
-def test_the_partition_s_own_is_the_greatest_of_its_models() -> None:
-    made = marks("m", "n")
-    assert made.partition() == UNHEARD
-    advance(made, [100])
-    made.advance("predictions", "n", np.array([900]))
-    assert made.partition() == 870
-
-
-def test_labels_read_ahead_say_nothing_of_models_not_heard_yet() -> None:
-    """After a start from nothing, labels may be at today while predictions are at last month."""
-    made = marks("m", "n")
-    advance(made, [100])
-    made.advance("labels", "m", np.array([90_000]))
-    made.advance("reviews", "m", np.array([90_000]))
-    assert made.partition() == 70
-
-
-def test_streams_that_ended_or_replay_the_past_say_nothing_of_others() -> None:
-    made = marks("m", "n", "old", replayed=frozenset({"old"}))
-    advance(made, [100])
-    made.advance("predictions", "old", np.array([900]))
-    made.end("predictions", "n")
-    assert made.partition() == 70
-    made.end("predictions", "m")
-    assert made.partition() == UNHEARD
-
-
 # -- where nothing comes ------------------------------------------------------------------------
 
 
 def heard(**greatest: int) -> Watermarks:
     """Models a and b, without disorder, heard in predictions."""
-    marks = Watermarks({"a": 0, "b": 0, "old": 0}, frozenset({"old"}))
+    marks = Watermarks({"a": 0, "b": 0, "old": 0})
     for model, at in greatest.items():
         marks.advance("predictions", model, np.array([at]))
     return marks

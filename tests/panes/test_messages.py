@@ -11,6 +11,7 @@ from monitor.panes.messages import (
     END,
     UNHEARD,
     InputPane,
+    Loss,
     Message,
     OutcomePane,
     Progress,
@@ -27,9 +28,10 @@ MESSAGES = st.one_of(
               st.integers(0, 10**9), NAMES, COUNTS),
     st.builds(OutcomePane, NAMES, NAMES, MS, st.integers(0, 999), st.integers(0, 10**9), NAMES,
               COUNTS),
+    st.builds(Loss, NAMES, MS, st.integers(0, 999), *[st.integers(0, 10**9)] * 3),
     st.builds(Progress, st.integers(0, 999), st.dictionaries(NAMES, MS),
-              st.dictionaries(NAMES, MS), MS, st.dictionaries(NAMES, st.integers(0, 2**62)),
-              st.lists(NAMES).map(tuple)),
+              st.dictionaries(NAMES, MS), st.dictionaries(NAMES, st.integers(0, 2**62)),
+              read=st.dictionaries(NAMES, MS), told=st.none() | MS),
 )  # fmt: skip
 
 FINGERPRINT = "ab" * 16
@@ -48,9 +50,8 @@ STORED: dict[str, Message] = {
         2,
         {"m": 1_370_000_000_000, "n": END},
         {"m": UNHEARD},
-        1_369_999_999_999,
         {"predictions": 17},
-        ("labels",),
+        format=1,
     ),
 }
 

@@ -8,11 +8,20 @@ from hypothesis import strategies as st
 
 from monitor.detectors.finding import GRADES, UNJUDGED
 from monitor.detectors.registry import every_detector
-from monitor.events.types import ActionData, Authority, FindingData, Span, Verdict
+from monitor.events.types import (
+    ActionData,
+    Authority,
+    FindingData,
+    HealthStatus,
+    PipelineHealth,
+    Span,
+    Verdict,
+)
 from monitor.response.actions import ROLLBACK_ABOVE, decide
 
 DETECTORS = ["data_drift", "data_quality", "prediction_drift", "performance", "concept_drift"]
 SEVERE = ("medium", "high", "critical")
+HEALTHY = PipelineHealth(status="healthy")
 COMMANDS = {"review_mode", "retraining", "rollback", "monitor_closely"}
 
 
@@ -41,6 +50,7 @@ def finding(verdict: str = "critical", **changed: Any) -> FindingData:
         "decidable": True,
         "authority": "dry_run",
         "message": "distance: PSI 0.412 > 0.300 (n=1,840; 0.005 expected by chance).",
+        "health": HEALTHY,
     }
     return FindingData(**(data | changed))
 
@@ -54,6 +64,11 @@ findings = st.builds(
     authority=st.sampled_from(get_args(Authority)),
     revision=st.integers(0, 9),
 )
+ill = st.builds(
+    lambda status: PipelineHealth(status=status, reasons=["late_rate"]),
+    st.sampled_from([status for status in get_args(HealthStatus) if status != "healthy"]),
+)
+unsure = ill | st.just(msgspec.UNSET)
 
 ALERT, TICKET = ("alert", None, "page"), ("alert", None, "ticket")
 TABLE = [
@@ -166,3 +181,43 @@ def test_deciding_again_decides_the_same(data: FindingData) -> None:
 
 def test_the_detectors_here_are_those_that_exist() -> None:
     assert {found.name for found in every_detector()} >= set(DETECTORS)
+
+
+# -- what the monitor saw itself -------------------------------------------------------------------
+
+
+@given(findings, unsure)
+def test_nothing_is_rolled_back_unless_the_pipeline_is_known_to_be_healthy(
+    data: FindingData, health: Any
+) -> None:
+    seen = decide(msgspec.structs.replace(data, health=health))
+    assert "rollback" not in {a.action for a in seen}
+
+
+@given(findings, ill)
+def test_ill_health_holds_warnings_back_and_never_pages(
+    data: FindingData, health: PipelineHealth
+) -> None:
+    seen = decide(msgspec.structs.replace(data, health=health))
+    if data.verdict == "medium":
+        assert seen == ()
+    else:
+        assert seen == tuple(a for a in decide(data) if a.action != "rollback")
+
+
+@given(findings)
+def test_a_health_that_was_not_told_holds_no_warning_back(data: FindingData) -> None:
+    """An earlier version has judged: alerts fail open."""
+    seen = decide(msgspec.structs.replace(data, health=msgspec.UNSET))
+    assert seen == tuple(a for a in decide(data) if a.action != "rollback")
+
+
+@pytest.mark.parametrize(("verdict", "notify"), [("medium", "ticket"), ("high", "page")])
+@given(authority=st.sampled_from(get_args(Authority)))
+def test_a_silence_is_told_though_it_blinds_us_and_commands_nothing(
+    verdict: str, notify: str, authority: str
+) -> None:
+    blind = PipelineHealth(status="blind", reasons=["no_traffic"])
+    silent = finding(verdict, detector="no_traffic", health=blind, authority=authority, value=None)
+    (told,) = decide(silent)
+    assert (told.action, told.notify, told.dry_run) == ("alert", notify, False)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.events.cloudevents import DRIFT_DETECTED, WINDOW_JUDGED, cloud_event, parse, rfc3339
-from monitor.events.types import ActionData, FindingData, Span, WindowData
+from monitor.events.types import ActionData, FindingData, PipelineHealth, Span, WindowData
 from monitor.panes.flush import Output
 from monitor.response.partition import REMEMBERED_MS, TOPICS, RespondPartition
 from tests.observe.stream import HOUR, T0, Rec
@@ -47,6 +47,7 @@ def finding(
         "decidable": True,
         "authority": "dry_run",
         "message": "amount: PSI 0.250 > 0.200",
+        "health": PipelineHealth(status="healthy"),
     }
     return FindingData(**{**settings_, **fields})
 
