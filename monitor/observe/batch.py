@@ -35,6 +35,10 @@ def event_ms(timestamp: int | datetime) -> int:
     return timestamp if timestamp.__class__ is int else (timestamp - _EPOCH) // _MS  # type: ignore[operator]
 
 
+#: Where an event stands in the log: the offset of its record, and its index there.
+Place = tuple[int, int]
+
+
 class Events(Protocol):
     """Events of one model in the order of the log, from one record each or all from one."""
 
@@ -56,6 +60,9 @@ class Predictions(Events, Protocol):
     """Predictions of one model: columns for the panes, and what the memory asks of some."""
 
     block: Block
+
+    def places(self, kept: Indexes) -> list[Place]:
+        """Where the predictions at these positions stand in the log."""
 
     def ids(self, kept: Indexes) -> Sequence[str]:
         """Prediction ids at these positions."""
@@ -102,6 +109,11 @@ class SinglePredictions(Singles):
     ) -> None:
         super().__init__(rows, records)
         self.block = columns.block(rows, self.times, mistyped)
+
+    def places(self, kept: Indexes) -> list[Place]:
+        """A record each."""
+        records = self.records
+        return [(records[k].offset, 0) for k in kept.tolist()]
 
     def ids(self, kept: Indexes) -> Sequence[str]:
         """Prediction ids at these positions."""

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from monitor.events.limits import ID_PATTERN, MAX_ID, MAX_INDEX, MAX_ROWS, SCHEMA_MAJOR
 from monitor.events.types import Outcome
-from monitor.observe.batch import ROW, event_ms
+from monitor.observe.batch import ROW, Place, event_ms
 from monitor.observe.columns import Block, Columns, Indexes, Times, floats
 from monitor.observe.fields import Identifier, SchemaVersion, Timestamp
 from monitor.observe.redaction import Redaction
@@ -116,6 +116,11 @@ class Columnar:
             slots[:] = grid.codes([None] if value is None else _listed(value))
         self.times: Times = times
         self.appended: Times = np.full(rows, record.timestamp, dtype=np.int64)
+
+    def places(self, kept: Indexes) -> list[Place]:
+        """All in one record."""
+        offset = self._record.offset
+        return [(offset, k) for k in kept.tolist()]
 
     def given(self, n: int) -> int | datetime:
         """The time of a prediction as its producer wrote it."""

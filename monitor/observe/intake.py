@@ -8,7 +8,7 @@ import numpy as np
 from monitor.events.limits import LEAST_PLAUSIBLE_MS
 from monitor.events.timestamps import rfc3339
 from monitor.observe.accounting import Accounting
-from monitor.observe.batch import Events, Predictions, Singles, alike
+from monitor.observe.batch import Events, Place, Predictions, Singles, alike
 from monitor.observe.columns import Block, Indexes, Times
 from monitor.observe.fold import PaneKey
 from monitor.observe.memory import Seen
@@ -21,8 +21,8 @@ from monitor.panes.flush import Record
 from monitor.registry.durations import duration_words
 
 Reject = Callable[[str, Record | Trace, Rejected], None]
-#: Told of each model: the offsets of its rows, if asked for, and the watermark that each has found.
-Step = Callable[[str, Callable[[], list[int]], Times], None]
+#: Told of each model: the places of its rows, if asked for, and the watermark that each has found.
+Step = Callable[[str, Callable[[], list[Place]], Times], None]
 #: An event may be this far ahead of the broker's clock.
 FUTURE_MS = 5 * 60_000
 #: Corrections of one prediction; a producer that relabels for ever must not grow our memory.
@@ -53,7 +53,7 @@ class Intake:
         self.marks.read("predictions", state.id, times, batch.appended[kept])
         found = self.marks.advance("predictions", state.id, times)
         read = kept
-        self.step(state.id, lambda: [records[k].offset for k in read], found)
+        self.step(state.id, lambda: batch.places(read), found)
         pane = state.pane_ms
         late = times - times % pane + pane + state.lateness_ms <= found
         if late.any():

@@ -5,24 +5,25 @@ cut into chunks and flushes: each is put where the watermark was at its place in
 was, is found once a chunk, and only if something was lost in it.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
+from monitor.observe.batch import Place
+from monitor.observe.columns import Times
 from monitor.observe.watermark import Watermarks
 from monitor.panes.messages import END, UNHEARD, Loss
 
-Times = npt.NDArray[np.int64]
+#: Where rows stand, and the watermark that each has found, in ms.
+Step = tuple[Callable[[], list[Place]], Times]
 OUTCOMES = ("late", "dead", "quarantined")
 
 
 class _Lost(NamedTuple):
-    """An offset, and what became of its events; no model where the record names none."""
+    """A place in the log, and what became of its events."""
 
-    offset: int
-    model_id: str | None
+    place: Place
+    model_id: str
     outcome: str
     events: int
 
@@ -34,48 +35,48 @@ class Losses:
         self.source = source
         self.marks = marks
         self.pane_ms = pane_ms
+        #: The model that the last record named, None before the first.
+        self.named: str | None = None
         self.counts: dict[tuple[str, int], list[int]] = {}
         #: Those that have changed since they were last handed out.
         self.changed: set[tuple[str, int]] = set()
         self._lost: list[_Lost] = []
-        self._steps: dict[str, list[tuple[Callable[[], Iterable[int]], Times]]] = {}
+        self._steps: dict[str, list[Step]] = {}
 
-    def lose(self, offset: int, model_id: str | None, outcome: str, events: int = 1) -> None:
+    def lose(self, place: Place, model_id: str | None, outcome: str, events: int = 1) -> None:
         """Take note of a record that is not counted.
 
-        One that names no model may have been anybody's, so every model here has lost it.
+        One that names no model is taken for one of the model that the record before it names:
+        whoever sends what can't be read mostly sends several, and over many they share alike.
         """
-        self._lost.append(_Lost(offset, model_id, outcome, events))
+        of = model_id or self.named
+        if of is not None and of in self.pane_ms:
+            self._lost.append(_Lost(place, of, outcome, events))
 
-    def step(self, model_id: str, offsets: Callable[[], Iterable[int]], found: Times) -> None:
-        """Take note of the watermark that each row of a model has found, in offset order."""
-        self._steps.setdefault(model_id, []).append((offsets, found))
+    def step(self, model_id: str, places: Callable[[], list[Place]], found: Times) -> None:
+        """Take note of the watermark that each row of a model has found, in their order."""
+        self._steps.setdefault(model_id, []).append((places, found))
 
     def settle(self) -> None:
         """Put what was lost where the watermarks were; before any watermark moves otherwise."""
         lost, self._lost = self._lost, []
         steps, self._steps = self._steps, {}
-        if not lost:
-            return
-        for model_id in self.pane_ms:
-            mine = [one for one in lost if one.model_id in (None, model_id)]
-            if mine:
-                self._settle(model_id, mine, steps.get(model_id, []))
+        for model_id in sorted({one.model_id for one in lost}):
+            mine = sorted(one for one in lost if one.model_id == model_id)
+            self._settle(model_id, mine, steps.get(model_id, []))
 
     def _settle(
         self,
         model_id: str,
         lost: list[_Lost],
-        steps: list[tuple[Callable[[], Iterable[int]], Times]],
+        steps: list[Step],
     ) -> None:
-        offsets = [offset for step, _ in steps for offset in step()]
+        places = [place for step, _ in steps for place in step()]
         marks = [mark for _, found in steps for mark in found.tolist()]
         marks.append(self.marks.of("predictions", model_id))
         pane = self.pane_ms[model_id]
-        for place, one in zip(
-            np.searchsorted(offsets, [x.offset for x in lost]), lost, strict=True
-        ):
-            mark = marks[place]
+        for one in lost:
+            mark = marks[bisect_left(places, one.place)]
             if mark in (UNHEARD, END):
                 continue  # no window of the model is being filled
             key = model_id, mark - mark % pane

@@ -40,6 +40,7 @@ class PartitionRow(msgspec.Struct, array_like=True, tag="partition"):
     format: int = FORMAT
     past: list[tuple[str, str, int]] = []
     read: dict[str, int] = {}
+    named: str | None = None
 
 
 _decode_partition = msgspec.msgpack.Decoder(PartitionRow).decode
@@ -98,20 +99,24 @@ class ObservePartition:
         only = self.decoder.model_of.get(kinds.pop(), "") if len(kinds) == 1 else ""
         if only in self.states:
             self._groups(topic, {only: (rows, list(records), {})})
+            self._name(topic, only)
             self.losses.settle()
             self.accounting.add(topic, "read", len(records))
             return
         groups: dict[str, tuple[list[Any], list[Record], dict[int, Any]]] = {}
-        read = len(records)
+        read, named = len(records), ""
         for row, record in zip(rows, records, strict=True):
             mistyped: Any = None
             if row.__class__ is tuple:
                 row, mistyped = row
             if isinstance(row, Rejected):
+                named = row.model_id or named
+                self._name(topic, named)
                 self._reject(topic, record, row)
                 read += row.events - 1
                 continue
             if isinstance(row, Columnar):
+                named = row.model_id
                 # Other records of its model that stand before it are judged before it.
                 if row.model_id in groups:
                     self._groups(topic, {row.model_id: groups.pop(row.model_id)})
@@ -134,13 +139,20 @@ class ObservePartition:
             group = groups.get(model)
             if group is None:
                 group = groups[model] = ([], [], {})
+            named = model
             if mistyped:
                 group[2][len(group[0])] = mistyped
             group[0].append(row)
             group[1].append(record)
+        self._name(topic, named)
         self._groups(topic, groups)
         self.losses.settle()
         self.accounting.add(topic, "read", read)
+
+    def _name(self, topic: str, model: str) -> None:
+        """Remember whose the last prediction was; a model of nobody's is none."""
+        if topic == "predictions" and model in self.states:
+            self.losses.named = model
 
     def _read_to(self, topic: str, append_ms: int) -> None:
         self._read[topic] = max(append_ms, self._read.get(topic, append_ms))
@@ -171,7 +183,8 @@ class ObservePartition:
         self.accounting.reject(topic, rejected.outcome, rejected.reason, rejected.events)
         left = trace(record, self.redaction)
         if topic == "predictions" and rejected.reason != "unknown_model":
-            self.losses.lose(left.offset, rejected.model_id, rejected.outcome, rejected.events)
+            at = left.offset, rejected.index or 0
+            self.losses.lose(at, rejected.model_id, rejected.outcome, rejected.events)
         letter = dead_letter(rejected, left, topic, self.source)
         place = [topic, str(self.source), str(left.offset)]
         if rejected.index is not None:
@@ -246,6 +259,7 @@ class ObservePartition:
                 self.accounting.to_rows(),
                 past=[(t, m, n) for (t, m), n in self._past().items()],
                 read=self._read,
+                named=self.losses.named,
             )
         )
         return flush
@@ -375,7 +389,7 @@ class ObservePartition:
                 }
                 for topic, model, n in row.past:
                     self.marks.restore_past(topic, model, n)
-                self._read = dict(row.read)
+                self._read, self.losses.named = dict(row.read), row.named
                 restored = Accounting.from_rows(row.accounting)
                 self.accounting.counts.update(restored.counts)
                 self.accounting.reasons.update(restored.reasons)

@@ -20,7 +20,15 @@ P_RELATIVE = 1e-6
 
 def judged(models: Iterable[Model], taken: Taken) -> list[Judgement]:
     """What every detector must say of every window."""
-    return [judgement for model in models for judgement in judge(model, taken.rows[model.id])]
+    return [
+        judgement
+        for model in models
+        for judgement in judge(
+            model,
+            taken.rows[model.id],
+            {start: n for (of, start), n in taken.lost.items() if of == model.id},
+        )
+    ]
 
 
 def agree(told_of: Any, expected: Any, name: str = "") -> bool:
@@ -71,6 +79,7 @@ def _finding(event: Event, judgement: Judgement, finding: Finding) -> Iterable[s
         "authority": model.authority,
         "decidable": True,
         "provisional": False,
+        "health": judgement.health,
     }
     more = {k: v for k, v in finding.fields.items() if k not in ("statistics", "top_bins")}
     for name, expected in (exact | more).items():
@@ -108,7 +117,7 @@ def _finding(event: Event, judgement: Judgement, finding: Finding) -> Iterable[s
 
 def windows(events: Sequence[Event], expected: Sequence[Judgement]) -> list[str]:
     """Differences between the windows' own events and those that must be, every verdict in them."""
-    wanted = {f"{j.key('window')}.{j.revision}": j for j in expected}
+    wanted = {f"{j.key('window')}.{j.revision}": j for j in expected if j.detector != "no_traffic"}
     found = {e["id"]: e for e in events if e["data"]["kind"] == "window"}
     wrong = _sets("window", found, wanted, lambda k: _name(wanted[k]))
     for identity in found.keys() & wanted.keys():
@@ -120,6 +129,7 @@ def windows(events: Sequence[Event], expected: Sequence[Judgement]) -> list[str]
             "predictions": judgement.predictions,
             "revision": judgement.revision,
             "age_ms": judgement.age,
+            "health": judgement.health,
         }
         for name, value in exact.items():
             if data[name] != value:

@@ -31,8 +31,9 @@ def actions(judged: Iterable[Judgement]) -> list[Action]:
     for judgement, finding in sorted(severe(judged), key=lambda pair: pair[0].revision):
         key, rank = judgement.key(finding.subject), GRADES.index(finding.verdict)
         if rank > acted.get(key, -1):
-            acted[key] = rank
-            found += _table(judgement, finding, f"{key}.{judgement.revision}")
+            done = _table(judgement, finding, f"{key}.{judgement.revision}")
+            acted |= {key: rank} if done else {}
+            found += done
     return found
 
 
@@ -43,15 +44,18 @@ def _table(judgement: Judgement, finding: Finding, identity: str) -> list[Action
         every = {"priority": None, "notify": None, "dry_run": name != "alert", "actuated": False}
         return Action(topic, name, severity, identity, tuple(sorted((every | fields).items())))
 
+    silence, healthy = judgement.detector == "no_traffic", judgement.health["status"] == "healthy"
+    if severity == "medium" and not (healthy or silence):
+        return []
     found = [action("alerts", "alert", notify="ticket" if severity == "medium" else "page")]
-    if judgement.model.authority == "observe":
+    if judgement.model.authority == "observe" or silence:
         return found
     priority = {"critical": "urgent", "high": "high", "medium": "normal"}[severity]
     found.append(action("retraining", "retraining", priority=priority))
     if severity == "critical":
         found.append(action("review-mode", "review_mode"))
         degraded = judgement.detector in ("performance", "concept_drift")
-        if degraded and finding.value is not None and round(finding.value, 9) > 0.15:
+        if healthy and degraded and finding.value is not None and round(finding.value, 9) > 0.15:
             found.append(action("rollbacks", "rollback"))
     if severity == "high":
         found.append(action("alerts", "monitor_closely"))

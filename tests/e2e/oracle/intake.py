@@ -59,6 +59,14 @@ class Taken:
     rows: dict[str, list[Row]] = field(default_factory=lambda: defaultdict(list))
     fates: dict[tuple[str, int, int], Fate] = field(default_factory=dict)
     values: dict[tuple[str, int, int], Entry] = field(default_factory=dict)
+    #: Predictions refused, by model and the pane in which its watermark stood; by outcome.
+    lost: dict[tuple[str, int], Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+
+    def lose(self, model: Model, greatest: int | None, outcome: str) -> None:
+        """Remember a refused prediction; outside a stream no window is being filled."""
+        if greatest is not None and greatest != EVER:
+            mark = greatest - model.disorder
+            self.lost[model.id, mark - mark % model.pane][outcome] += 1
 
     def accounting(self, partition: int | None = None) -> dict[str, dict[str, int]]:
         """Events by topic and outcome, by `topic!reasons` and reason; of one partition or all."""
@@ -96,6 +104,7 @@ def _predictions(
     log: Sequence[Entry], models: Mapping[str, Model], taken: Taken
 ) -> dict[tuple[str, str], Row]:
     greatest: dict[str, int] = {}
+    named: str | None = None
     seen: dict[tuple[str, str], bytes] = {}
     rows: dict[tuple[str, str], Row] = {}
     for entry in log:
@@ -108,19 +117,28 @@ def _predictions(
                 continue
             model, time = _prediction(event, models), _time(entry, event)
         except Refused as refusal:
-            taken.fates[entry.place] = _refused(refusal)
+            fate = taken.fates[entry.place] = _refused(refusal)
+            # What names no model is taken for one of the model that is named before it.
+            named = fate.model or named
+            if fate.reason != "unknown_model" and named:
+                taken.lose(models[named], greatest.get(named), fate.outcome)
             continue
+        named = model.id
+        before = greatest.get(model.id)
         mark = greatest.get(model.id, -EVER) - model.disorder
         greatest[model.id] = max(time, greatest.get(model.id, -EVER))
         key = (model.id, event["prediction_id"])
         remembers = model.deduplicate or model.max_delay is not None
         if time - time % model.pane + model.pane + model.lateness <= mark:
             taken.fates[entry.place] = Fate("late", "late", model.id)
+            taken.lose(model, before, "late")
         elif remembers and key in seen:
             same = seen[key] == entry.value
             taken.fates[entry.place] = (
                 Fate("duplicate", "", model.id) if same else Fate("dead", "id_conflict", model.id)
             )
+            if not same:
+                taken.lose(model, before, "dead")
         else:
             seen[key] = entry.value or b""
             row = Row(

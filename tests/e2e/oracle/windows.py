@@ -1,8 +1,8 @@
 """Which windows there are, what each detector says of them, and the events that tell it."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -17,6 +17,10 @@ from tests.e2e.oracle.setting import DROP, GRADES, JS, PSI, RATES, Model, Signal
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 OTHER = "__other__"
+
+
+#: Refused predictions by the start of the pane in which the watermark stood, by outcome.
+Lost = Mapping[int, Mapping[str, int]]
 
 
 @dataclass
@@ -46,6 +50,13 @@ class Judgement:
     findings: list[Finding]
     revision: int = 0
     age: int | None = None
+    #: How well the stream was seen while the window was filled, as its events tell it.
+    health: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing came from the model, of any version."""
+        return not self.version
 
     def key(self, subject: str) -> str:
         """What identifies an event whatever its revision."""
@@ -64,8 +75,8 @@ def told(ms: int) -> str:
     return (_EPOCH + timedelta(milliseconds=ms)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def judge(model: Model, rows: Sequence[Row]) -> list[Judgement]:
-    """Every judgement of a model whose stream has ended."""
+def judge(model: Model, rows: Sequence[Row], lost: Lost) -> list[Judgement]:
+    """Every judgement of a model whose stream has ended; what it lost, by the start of a pane."""
     judged = [*_inputs(model, rows, model.data_drift, (("data_drift", _drift_of_features),
                                                        ("data_quality", _quality)))]  # fmt: skip
     judged += _inputs(
@@ -73,7 +84,35 @@ def judge(model: Model, rows: Sequence[Row]) -> list[Judgement]:
     )
     if model.performance and model.max_delay is not None:
         judged += _performance(model, rows)
-    return judged
+    for judgement in judged:
+        judgement.health = _health(judgement, judged, lost)
+    spans = {(j.start, j.end): j for j in judged if j.silent}
+    return judged + [_silence(j) for j in spans.values()]
+
+
+def _silence(judgement: Judgement) -> Judgement:
+    """That a model has fallen silent is a finding of its own, one for a window."""
+    fields = {"threshold": None, "expected": None, "p_value": None, "n_reference": 0}
+    finding = Finding("model", "rows", "medium", 0, None, fields | {"statistics": {}})
+    return replace(judgement, detector="no_traffic", findings=[finding])
+
+
+def _health(judgement: Judgement, judged: Sequence[Judgement], lost: Lost) -> dict[str, Any]:
+    """Healthy up to a twentieth lost, blind beyond half, or where nothing came."""
+    same = (judgement.detector, judgement.start, judgement.end, judgement.age)
+    rows = sum(j.predictions for j in judged if (j.detector, j.start, j.end, j.age) == same)
+    during = [n for start, n in lost.items() if judgement.start <= start < judgement.end]
+    counts = {name: sum(n[name] for n in during) for name in ("late", "dead", "quarantined")}
+    missing = sum(counts.values())
+    reasons = ["no_traffic"] if rows == 0 else []
+    if 20 * missing > rows + missing:
+        rates = {"late": "late_rate", "dead": "dead_rate", "quarantined": "quarantine_rate"}
+        reasons += [rates[name] for name, n in counts.items() if 60 * n > rows + missing]
+    if judgement.version == OTHER:
+        reasons.append("overflow")
+    blind = rows == 0 or 2 * missing > rows + missing
+    status = "blind" if blind else "degraded" if reasons else "healthy"
+    return {"status": status, "reasons": reasons, "partitions": [], **counts}
 
 
 def _ends(signal: Signal, rows: Sequence[Row]) -> range:
