@@ -6,11 +6,12 @@ one whose owner has died. Where nothing comes, the partition's owner lets time g
 alone can promise that what still comes from before will be late.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Literal
 
 from monitor.events.types import HealthReason
-from monitor.panes.messages import UNHEARD, Progress
+from monitor.panes.messages import END, UNHEARD, Progress
 from monitor.registry.specs import MINUTE_MS, ModelSpec
 
 #: A partition that is further behind the others, or behind its own log, is told of.
@@ -78,6 +79,25 @@ class Clock:
             elif read is None or told - read > BEHIND_MS:
                 late.append(source)
         return {"lag": late, "stalled_partition": stalled}
+
+    def holdback(self) -> dict[int, float]:
+        """By source partition, how far it holds a model's time back behind the others, in seconds.
+
+        Of the model that it holds back most. Infinite where nothing was heard of the partition, or
+        of a model in it that another one has heard; a stream that has ended waits for nobody.
+        """
+        heard = dict(self.progress)
+        held = dict.fromkeys(range(self.sources), 0.0)
+        for model_id in {model for progress in heard.values() for model in progress.inputs}:
+            marks = {
+                n: heard[n].inputs.get(model_id, UNHEARD) if n in heard else UNHEARD for n in held
+            }
+            lead = max(marks.values())
+            if lead not in (END, UNHEARD):
+                for n, mark in marks.items():
+                    behind = math.inf if mark == UNHEARD else (lead - mark) / 1000
+                    held[n] = max(held[n], behind)
+        return held
 
     def offsets(self) -> dict[str, list[int]]:
         """The last applied offset of every source topic by partition, -1 where none was."""

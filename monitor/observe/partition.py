@@ -43,7 +43,7 @@ class PartitionRow(msgspec.Struct, array_like=True, tag="partition"):
     named: str | None = None
 
 
-_decode_partition = msgspec.msgpack.Decoder(PartitionRow).decode
+partition_row = msgspec.msgpack.Decoder(PartitionRow).decode
 PARTITION_KEY = _ROW(["partition"])
 
 
@@ -383,7 +383,7 @@ class ObservePartition:
         outcomes: dict[str, list[OutcomePane]] = {}
         for key, value in rows.items():
             if key == PARTITION_KEY:
-                row = _decode_partition(value)
+                row = partition_row(value)
                 self.marks.greatest = {
                     (topic, model): n for topic, model, n in row.greatest if model in self.states
                 }

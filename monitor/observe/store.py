@@ -26,6 +26,9 @@ class Store(Protocol):
     def close(self) -> None:
         """Let go of the files."""
 
+    def size(self) -> int:
+        """Bytes on disk."""
+
 
 class DictStore:
     """A store in memory: for tests, and for streams that are replayed without Kafka."""
@@ -56,3 +59,7 @@ class DictStore:
 
     def close(self) -> None:
         """There are no files."""
+
+    def size(self) -> int:
+        """There are none on disk."""
+        return 0

@@ -11,7 +11,7 @@ from monitor.registry.problems import Problems
 from monitor.registry.reading import WRONG, read
 from monitor.registry.resolve import resolve_model
 from monitor.registry.resolve_kafka import resolve_kafka
-from monitor.registry.specs import Config, KafkaSpec, ModelSpec
+from monitor.registry.specs import Config, KafkaSpec, MetricsSpec, ModelSpec
 
 
 def load_config(text: str, path: str) -> Config:
@@ -36,6 +36,7 @@ class _Reader:
         self.problems = Problems(path)
         self.namespace: str | None = None
         self.kafka: KafkaSpec | None = None
+        self.metrics: MetricsSpec | None = None
         self.models: list[ModelSpec] = []
         self.first_line: dict[str, int] = {}
         self.met = 0
@@ -51,6 +52,7 @@ class _Reader:
         return Config(
             namespace=self.namespace or "watchkeeper",
             kafka=self.kafka or KafkaSpec(),
+            metrics=self.metrics or MetricsSpec(),
             models=tuple(self.models),
             path=self.path,
         )
@@ -115,9 +117,9 @@ class _Reader:
         self.models.append(resolve_model(model, where, self.problems))
 
     def _shared(self, node: MappingNode, head: Any) -> None:
-        """Take over namespace and kafka, which one document of a file may set."""
+        """Take over namespace, kafka and metrics, which one document of a file may set."""
         keys = {name: _line(key) for name, key in _names(node)}
-        for key in ("namespace", "kafka"):
+        for key in ("namespace", "kafka", "metrics"):
             if key in keys and getattr(self, key) is not None:
                 self.problems.add(keys[key], f'"{key}" is set twice; set it in one document only')
         if head is WRONG:
@@ -126,6 +128,8 @@ class _Reader:
             self.namespace = head.namespace
         if "kafka" in keys:
             self.kafka = resolve_kafka(head.kafka, self.folder, self.problems)
+        if "metrics" in keys:
+            self.metrics = MetricsSpec(host=head.metrics.host, port=head.metrics.port)
 
 
 def _is_model(node: MappingNode) -> bool:

@@ -265,6 +265,13 @@ class Kafka(Shape, frozen=True, kw_only=True):
     security: Security | None = None
 
 
+class Metrics(Shape, frozen=True, kw_only=True):
+    """Where a worker answers Prometheus, at /metrics; port 0 is any free one, null turns it off."""
+
+    host: Text = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535)] | None = 9464
+
+
 Namespace = Annotated[
     str,
     Meta(pattern=r"^[A-Za-z0-9._-]{1,100}$", description="1 to 100 letters, digits or . _ -"),
@@ -276,6 +283,7 @@ class File(Shape, frozen=True, kw_only=True):
 
     namespace: Namespace = "watchkeeper"
     kafka: Kafka = Kafka()
+    metrics: Metrics = Metrics()
     models: tuple[Model, ...] = ()
 
 
@@ -284,3 +292,4 @@ class Alone(Model, frozen=True, kw_only=True):
 
     namespace: Namespace = "watchkeeper"
     kafka: Kafka = Kafka()
+    metrics: Metrics = Metrics()

@@ -173,11 +173,19 @@ class KafkaSpec(Struct, frozen=True, kw_only=True):
     security: SecuritySpec | None = None
 
 
+class MetricsSpec(Struct, frozen=True, kw_only=True):
+    """Where Prometheus may ask; port 0 is any that is free, None turns it off."""
+
+    host: str = "127.0.0.1"
+    port: int | None = 9464
+
+
 class Config(Struct, frozen=True, kw_only=True):
     """A whole configuration; `path` is the file that it came from."""
 
     namespace: str = "watchkeeper"
     kafka: KafkaSpec = KafkaSpec()
+    metrics: MetricsSpec = MetricsSpec()
     models: tuple[ModelSpec, ...] = ()
     path: str = ""
 

@@ -1,11 +1,13 @@
 """The Faust application: one agent a source topic, all of them thin."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
 import faust
+from faust.exceptions import ConsumerNotStarted
 from faust.types import TP
 
 from monitor.connection import client_settings, topic_name
@@ -13,6 +15,7 @@ from monitor.observe.model import Monitored
 from monitor.observe.store import Store
 from monitor.registry.specs import Config
 from monitor.stream import driver
+from monitor.stream.metrics import serve
 from monitor.stream.owner import Owner
 from monitor.stream.runner import Runner
 from monitor.stream.stages import Stage, stages
@@ -88,11 +91,27 @@ def build(
     async def flushes() -> None:
         await app.runner.flush_forever(lambda owner: idle_topics(app, owner))
 
+    @app.task  # type: ignore[untyped-decorator]
+    async def metrics() -> None:
+        specs = [model.spec for model in models]
+        serve(config.metrics, app.runner, specs, lambda owner, topic: lag(app, owner, topic))
+
     @app.on_partitions_revoked.connect  # type: ignore[untyped-decorator]
     async def released(*_: Any, **__: Any) -> None:
         await app.runner.release()
 
     return app
+
+
+def lag(app: WatchkeeperApp, owner: Owner, topic: str) -> int | None:
+    """Records of a source topic beyond what is committed; None where the broker has not said."""
+    applied = owner.report.offsets.get(topic, -1)
+    with contextlib.suppress(ConsumerNotStarted):
+        found: int | None = app.consumer.lag(
+            TP(topic_name(owner.namespace, topic), owner.partition), applied
+        )
+        return found
+    return None
 
 
 def idle_topics(app: WatchkeeperApp, owner: Owner) -> tuple[str, ...]:

@@ -255,6 +255,20 @@ class Consumer(base.Consumer):  # type: ignore[misc]
             return False
         return applied + 1 >= self._cursor.get(tp, 0) or end == 0
 
+    def lag(self, tp: TP, applied: int) -> int | None:
+        """Records that the broker holds beyond an applied offset, None where it has not said.
+
+        Markers of transactions take offsets too: who has caught up lags by none of them.
+        """
+        consumer = self._thread._ensure_consumer()
+        assignment = consumer._subscription.subscription.assignment
+        if assignment is None or _PARTITION(*tp) not in assignment.tps:
+            return None
+        end = assignment.state_value(_PARTITION(*tp)).highwater
+        if end is None:
+            return None
+        return 0 if self.caught_up(tp, applied) else max(0, end - applied - 1)
+
 
 class Transport(base.Transport):  # type: ignore[misc]
     """Faust's Kafka transport with our consumer."""

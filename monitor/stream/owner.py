@@ -6,7 +6,8 @@ fences whoever owned the partition before; a flush that fails ends the worker.
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
@@ -14,11 +15,30 @@ from aiokafka.errors import IllegalOperation, KafkaError, ProducerFenced
 
 from monitor.connection import topic_name
 from monitor.errors import BrokerError, Fenced
+from monitor.observe.partition import PARTITION_KEY
 from monitor.panes.flush import Flush, Logic
 from monitor.stream.stages import Stage
 from monitor.stream.tables import OFFSETS_KEY, Applied, encode_applied
 
 CONTENT_TYPE = [("content-type", b"application/cloudevents+json; charset=UTF-8")]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What is durable of a partition, as of its last flush or of its restore; never changed.
+
+    `row` is the partition's own row, `offsets` the applied ones by topic. Flushes are counted since
+    the restore, with their time in s and their records; `at` is a monotonic clock's, in s.
+    """
+
+    offsets: Mapping[str, int]
+    row: bytes | None
+    rows: int
+    at: float
+    appended_ms: int = 0
+    flushes: int = 0
+    seconds: float = 0.0
+    records: int = 0
 
 
 class Owner:
@@ -32,6 +52,7 @@ class Owner:
         applied: Applied,
         producer: AIOKafkaProducer,
         namespace: str,
+        rows: Mapping[bytes, bytes] | None = None,
     ) -> None:
         self.stage = stage
         self.partition = partition
@@ -45,6 +66,9 @@ class Owner:
         self.flushed_at = time.monotonic()
         self.heartbeat_at = 0.0
         self.flush_took = 0.0
+        self._keys = set(rows or ())
+        row = (rows or {}).get(PARTITION_KEY)
+        self.report = Report(dict(self.offsets), row, len(self._keys), self.flushed_at)
         self._one_at_a_time = asyncio.Lock()
         self._stopped = False
 
@@ -66,6 +90,7 @@ class Owner:
             if self._stopped or not (events or heartbeat or self.logic.urgent):
                 return
             changed = self.logic.drain(self.offsets, heartbeat, idle)
+            offsets = dict(self.offsets)
             changed.rows[OFFSETS_KEY] = encode_applied(self.applied)
             try:
                 appended_ms, log_offset = await self._commit(changed)
@@ -85,8 +110,26 @@ class Owner:
                 event.ack()
             self.flushed_at = time.monotonic()
             self.flush_took = self.flushed_at - began
+            self._report(changed, offsets, appended_ms)
             if heartbeat:
                 self.heartbeat_at = self.flushed_at
+
+    def _report(self, changed: Flush, offsets: dict[str, int], appended_ms: int) -> None:
+        """Tell what is durable now."""
+        del changed.rows[OFFSETS_KEY]
+        for key, row in changed.rows.items():
+            (self._keys.discard if row is None else self._keys.add)(key)
+        before = self.report
+        self.report = Report(
+            offsets,
+            changed.rows.get(PARTITION_KEY, before.row),
+            len(self._keys),
+            self.flushed_at,
+            max(appended_ms, before.appended_ms),
+            before.flushes + 1,
+            before.seconds + self.flush_took,
+            before.records + len(changed.rows) + 1 + len(changed.log) + len(changed.outputs),
+        )
 
     async def _commit(self, changed: Flush) -> tuple[int, int | None]:
         """Commit one transaction; the broker's time of it, in ms, and the log's last offset."""

@@ -100,6 +100,15 @@ class RocksStore:
         """Let go of the files."""
         self._db.close()
 
+    def size(self) -> int:
+        """Bytes of the files; what the database removes meanwhile counts for nothing."""
+        sizes = 0
+        with contextlib.suppress(FileNotFoundError), os.scandir(self.folder) as files:
+            for file in files:
+                with contextlib.suppress(FileNotFoundError):
+                    sizes += file.stat().st_size
+        return sizes
+
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:
         try:

@@ -54,7 +54,7 @@ class Runner:
         self.owners: dict[tuple[str, int], Owner] = {}
         self._one_at_a_time = asyncio.Lock()
         #: Counts releases: what was being restored during one is no longer ours.
-        self._releases = 0
+        self.releases = 0
         self._of_topic = {
             topic_name(namespace, topic): (stage, topic)
             for stage in stages
@@ -92,7 +92,7 @@ class Runner:
     async def _restore(self, units: Sequence[tuple[str, int]]) -> None:
         if not units:
             return
-        began, releases = time.monotonic(), self._releases
+        began, releases = time.monotonic(), self.releases
         logics: dict[Unit, Logic] = {}
         # The producers first: starting one fences the old owner, so that what is read is final.
         producers = [self._producer(*unit) for unit in units]
@@ -109,7 +109,7 @@ class Runner:
                 logic.close()
             await _stop(producers)
             raise
-        if releases != self._releases:
+        if releases != self.releases:
             for logic in logics.values():
                 logic.close()
             await _stop(producers)
@@ -149,7 +149,7 @@ class Runner:
             )
         logic.restore(state.rows)
         applied.log_end = max(applied.log_end, replay.end)
-        return Owner(stage, partition, logic, applied, producer, self.namespace)
+        return Owner(stage, partition, logic, applied, producer, self.namespace, state.rows)
 
     def _producer(self, stage: str, partition: int) -> AIOKafkaProducer:
         return AIOKafkaProducer(
@@ -192,7 +192,7 @@ class Runner:
 
     async def release(self) -> None:
         """Flush and let go of everything: the partitions may come back, or go to another worker."""
-        self._releases += 1
+        self.releases += 1
         owners, self.owners = self.owners, {}
         try:
             await asyncio.gather(*(owner.flush() for owner in owners.values()))
