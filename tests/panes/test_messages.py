@@ -56,6 +56,23 @@ STORED: dict[str, Message] = {
 }
 
 
+#: Written by format 2 of progress, and the first format of losses.
+STORED_2: dict[str, Message] = {
+    "9aa970726f6772657373320282a16dcf0000013efa5d0400a16ecf400000000000000081a16dd3c0000000000000"
+    "0081ab70726564696374696f6e73110281ab70726564696374696f6e73cf0000013efa5e8aa081a16dcf0000013e"
+    "bec23a0081a16dd3c000000000000000c0": Progress(
+        2,
+        {"m": 1_370_000_000_000, "n": END},
+        {"m": UNHEARD},
+        {"predictions": 17},
+        read={"predictions": 1_370_000_100_000},
+        past_inputs={"m": 1_369_000_000_000},
+        past_labels={"m": UNHEARD},
+    ),
+    "98a46c6f7373a16dcf0000013efa5d0400030102cd012c01": Loss("m", 1_370_000_000_000, 3, 1, 2, 300),
+}
+
+
 @given(MESSAGES)
 def test_a_message_comes_back_as_it_was(message: Message) -> None:
     back = decode(encode(message))
@@ -68,6 +85,20 @@ def test_messages_of_format_1_are_still_read(stored: str) -> None:
     message = decode(bytes.fromhex(stored))
     assert message == STORED[stored]
     assert message.format == 1
+
+
+@pytest.mark.parametrize("stored", STORED_2)
+def test_messages_as_they_are_written_now_stay_readable(stored: str) -> None:
+    assert decode(bytes.fromhex(stored)) == STORED_2[stored]
+    assert encode(STORED_2[stored]).hex() == stored
+
+
+def test_progress_of_an_earlier_format_keeps_what_is_still_asked_for() -> None:
+    before = ["progress", 2, {"m": 5}, {"m": 4}, 3, {"labels": 2}, ["labels"], 1, {"labels": 9},
+              {"m": 1}, {"m": 0}, 7]  # fmt: skip
+    assert decode(msgspec.msgpack.encode(before)) == Progress(
+        2, {"m": 5}, {"m": 4}, {"labels": 2}, 1, {"labels": 9}, {"m": 1}, {"m": 0}, 7
+    )
 
 
 def test_a_later_version_may_append_fields() -> None:
