@@ -22,7 +22,7 @@ import numpy as np
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from monitor.observe.partition import PARTITION_KEY, _decode_partition
+from monitor.observe.partition import PARTITION_KEY, partition_row
 from monitor.registry.specs import KafkaSpec
 from monitor.stream.topics import create_topics
 from tests.bench import workload
@@ -132,7 +132,7 @@ async def counted_over_time(bootstrap: str, setup: Setup, until: int) -> list[tu
                 quiet = time.monotonic()
                 for record in records:
                     if record.key == PARTITION_KEY:
-                        counts = _decode_partition(record.value).accounting.get("predictions", {})
+                        counts = partition_row(record.value).accounting.get("predictions", {})
                         held[record.partition] = counts.get("counted", 0)
                         flushes.append((record.timestamp, record.partition, held[record.partition]))
             if time.monotonic() - quiet > QUIET_S:

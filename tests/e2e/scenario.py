@@ -73,6 +73,8 @@ def _yaml(model: Model) -> str:
         "id": model.id,
         "task": model.task,
         "clock": model.clock,
+        # Streams of the last hours stand for the present: their windows are not of the past.
+        "max_alert_age": "1d",
         "disorder": _seconds(model.disorder),
         "authority": model.authority,
         "deduplicate": model.deduplicate,

@@ -73,6 +73,5 @@ def test_t12_no_window_ends_by_a_wrong_clock(present: live.Run) -> None:
     assert "late" not in fates
 
 
-@pytest.mark.xfail(reason="no silence reaches alerts yet", strict=True)
 def test_t17_a_silence_is_told_and_nothing_is_rolled_back(present: live.Run) -> None:
     assert not live.unsaid(present.found)
