@@ -36,14 +36,19 @@ class DidNotQuiesce(Exception):
     """The stream did not come to rest in time: the run is invalid, and says nothing else."""
 
 
+Delivered = Callable[[], Awaitable[Any]]
+
+
 async def send(
     bootstrap: str,
     namespace: str,
     records: Iterable[Sent],
-    pause: Callable[[int], Awaitable[None]] | None = None,
+    pause: Callable[[int, Delivered], Awaitable[None]] | None = None,
     patience: float = 60.0,
 ) -> None:
-    """Send in order, each once; after the n-th record wait for `pause(n)`.
+    """Send in order, each once; after the n-th record wait for `pause(n, delivered)`.
+
+    `delivered` waits until all that was sent has been acknowledged.
 
     A broker that is away longer than `patience`, in seconds, is an error.
     """
@@ -67,7 +72,7 @@ async def send(
                 await asyncio.gather(*waiting)
                 waiting = []
             if pause is not None:
-                await pause(n)
+                await pause(n, producer.flush)
         await asyncio.gather(*waiting)
     finally:
         await producer.stop()

@@ -81,7 +81,7 @@ class Stage:
     def _send(self) -> None:
         every = 100
 
-        async def pause(n: int) -> None:
+        async def pause(n: int, _: logs.Delivered) -> None:
             if n % every == 0:
                 await asyncio.sleep(SPREAD_S * every / len(self.story.sent))
 
