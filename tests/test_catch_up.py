@@ -73,6 +73,15 @@ class Live:
         alerts = self.pipeline.events("alerts").values()
         return {(to_ms(e["data"]["window"]["end"]) - T0) // MINUTE for e in alerts}
 
+    def silent(self) -> set[int]:
+        """The ends of windows of which someone was alerted that nothing comes any more."""
+        alerts = self.pipeline.events("alerts").values()
+        return {
+            (to_ms(e["data"]["window"]["end"]) - T0) // MINUTE
+            for e in alerts
+            if "no_traffic" in e["data"]["reason"]
+        }
+
     def found(self) -> dict[int, set[bool]]:
         """Whether the drift found in windows was marked as past, by their end in minutes."""
         found: dict[int, set[bool]] = {}
@@ -126,7 +135,8 @@ def test_at_a_first_start_the_backlog_alerts_nobody() -> None:
     stream.now += 3 * HOUR
     stream.work()
     assert len(stream.found()) >= 17
-    assert stream.alerted() == set()
+    # Nothing of the backlog; but that nothing has come since, for hours, is news.
+    assert stream.alerted() == stream.silent() == {330}
 
 
 def test_an_evaluate_that_was_away_alerts_nobody_of_what_it_missed() -> None:
@@ -205,4 +215,5 @@ def test_a_crash_while_catching_up_wakes_nobody(seed: int) -> None:
                 unit.crash()
     stream.work(200)
     assert len(stream.found()) >= 20
-    assert stream.alerted() == set()
+    # Of the hour since then, in which nothing came, and of nothing else.
+    assert stream.alerted() == stream.silent() == {390}

@@ -26,6 +26,7 @@ from monitor.panes.messages import (
     decode,
     encode,
 )
+from monitor.registry.specs import DAY_MS
 
 _ROW = msgspec.msgpack.Encoder().encode
 
@@ -128,7 +129,16 @@ class ModelWindows:
             yield from events(judged, self.model, offsets, health, past)
             if judged.silent and span not in silent:
                 silent.add(span)
-                yield silence(judged, self.model, offsets, health, past)
+                over = past and not self._lasts(judged, clock)
+                yield silence(judged, self.model, offsets, health, over)
+
+    def _lasts(self, judged: Judged, clock: Clock) -> bool:
+        """Whether a silence goes on to this day: then it isn't past, whenever it began.
+
+        It is told once, at its beginning; who is still catching up can't know how it ends.
+        """
+        following = self.input_sums.next(judged.end_ms, DAY_MS)
+        return following is None and not clock.behind()["lag"]
 
     def forget(self) -> None:
         """Drop what no window needs any more."""

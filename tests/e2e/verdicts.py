@@ -79,7 +79,7 @@ def _finding(event: Event, judgement: Judgement, finding: Finding) -> Iterable[s
         "authority": model.authority,
         "decidable": True,
         "provisional": False,
-        "health": judgement.health,
+        "health": judgement.health_as(data["health"]),
     }
     more = {k: v for k, v in finding.fields.items() if k not in ("statistics", "top_bins")}
     for name, expected in (exact | more).items():
@@ -129,7 +129,7 @@ def windows(events: Sequence[Event], expected: Sequence[Judgement]) -> list[str]
             "predictions": judgement.predictions,
             "revision": judgement.revision,
             "age_ms": judgement.age,
-            "health": judgement.health,
+            "health": judgement.health_as(data["health"]),
         }
         for name, value in exact.items():
             if data[name] != value:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from monitor.evaluate.clock import BEHIND_MS, Clock
 from monitor.evaluate.health import BLIND_ABOVE, DEGRADED_ABOVE, assess
 from monitor.evaluate.judged import Judged
+from monitor.events.timestamps import rfc3339
 from monitor.events.types import PipelineHealth
 from monitor.observe.model import Monitored
 from monitor.observe.state import OTHER_VERSIONS
@@ -237,3 +238,23 @@ def test_a_live_window_rests_on_when_its_log_was_read() -> None:
     (found,) = told(scene)
     assert found["health"]["reasons"] == ["lag"]
     assert found["health"]["partitions"] == [0]
+
+
+@pytest.mark.parametrize(
+    ("read_min", "returns", "past"),
+    [(0, False, None), (0, True, True), (6, False, True)],
+    ids=["it lasts", "it is over", "who catches up can't know"],
+)
+def test_a_silence_that_lasts_is_never_past(
+    read_min: int, returns: bool, past: bool | None
+) -> None:
+    """Half an hour ago all fell silent; whether that is news depends on how it has ended."""
+    scene = Scene(model(minutes(4), clock="append"))
+    mark = Progress(
+        0, {"m": at(40)}, {}, {}, read={"predictions": scene.append_ms - read_min * MINUTE},
+        past_inputs={"m": at(25)},
+    )  # fmt: skip
+    scene.send(scene.pane(0, 5), *([scene.pane(30, 5)] if returns else []), mark)
+    first, *_ = told(scene, "drift", "no_traffic")
+    assert first["window"]["start"] == rfc3339(at(4))
+    assert first.get("past") is past

@@ -52,6 +52,19 @@ class Judgement:
     age: int | None = None
     #: How well the stream was seen while the window was filled, as its events tell it.
     health: dict[str, Any] = field(default_factory=dict)
+    #: Predictions of all versions in the window.
+    of_all: int = 0
+
+    def health_as(self, told: Mapping[str, Any]) -> dict[str, Any]:
+        """The health that an event must tell.
+
+        A live model's time goes on by heartbeats too, of which the log says nothing: which window
+        a refused event falls to isn't known, but what must follow from it is.
+        """
+        if self.model.clock == "events":
+            return self.health
+        counts = {name: told[name] for name in ("late", "dead", "quarantined")}
+        return _status(self.of_all, self.version, counts)
 
     @property
     def silent(self) -> bool:
@@ -101,14 +114,19 @@ def _health(judgement: Judgement, judged: Sequence[Judgement], lost: Lost) -> di
     """Healthy up to a twentieth lost, blind beyond half, or where nothing came."""
     same = (judgement.detector, judgement.start, judgement.end, judgement.age)
     rows = sum(j.predictions for j in judged if (j.detector, j.start, j.end, j.age) == same)
+    judgement.of_all = rows
     during = [n for start, n in lost.items() if judgement.start <= start < judgement.end]
     counts = {name: sum(n[name] for n in during) for name in ("late", "dead", "quarantined")}
+    return _status(rows, judgement.version, counts)
+
+
+def _status(rows: int, version: str, counts: Mapping[str, int]) -> dict[str, Any]:
     missing = sum(counts.values())
     reasons = ["no_traffic"] if rows == 0 else []
     if 20 * missing > rows + missing:
         rates = {"late": "late_rate", "dead": "dead_rate", "quarantined": "quarantine_rate"}
         reasons += [rates[name] for name, n in counts.items() if 60 * n > rows + missing]
-    if judgement.version == OTHER:
+    if version == OTHER:
         reasons.append("overflow")
     blind = rows == 0 or 2 * missing > rows + missing
     status = "blind" if blind else "degraded" if reasons else "healthy"
