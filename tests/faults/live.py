@@ -50,19 +50,6 @@ def _fresh(now: int) -> list[Sent]:
     return sent
 
 
-def _without_counts(found: Observed, truth: Truth) -> None:
-    """Keep of a window's health what it says, and not how many were lost while it was filled.
-
-    A lost event counts where time stood when it was read. Here heartbeats move time, and where they
-    fell between the events is not in the log.
-    """
-    told = ("status", "reasons", "partitions")
-    for event in found.events["drift-events"]:
-        event["data"]["health"] = {name: event["data"]["health"][name] for name in told}
-    for judgement in truth.judged:
-        judgement.health = {name: judgement.health[name] for name in told}
-
-
 def run(ground: Ground) -> Run:
     """Run the model under both clocks; what came out, and how it differs from the truth."""
     now = int(time.time() * 1000)
@@ -76,7 +63,6 @@ def run(ground: Ground) -> Run:
     def compare(rig: Rig, whole: bool) -> Run:
         found = rig.observed()
         truth = rig.truth(found) if whole else Truth(load.models, found.log)
-        _without_counts(found, truth)
         ended = (must, int(time.time() * 1000))
         return Run(rig, truth, found, differences(truth, found.events, found.partitions, ended))
 
