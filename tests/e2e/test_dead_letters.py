@@ -78,14 +78,20 @@ async def all_idle(bootstrap: str, namespace: str) -> None:
     async with logs.Reader(bootstrap, namespace, ("panes", "predictions")) as reader:
         while True:
             await reader.read(deadline)
-            last = reader.last("predictions")
+            last = {
+                n: records[-1]
+                for (topic, n), records in reader.records.items()
+                if topic == "predictions" and records
+            }
             told = [decode(record.value) for record in reader.records["panes", 0]]
             idle = {
                 message.source
                 for message in told
                 if isinstance(message, Progress)
-                and message.offsets.get("predictions") == last[message.source]
-                and "predictions" in message.idle
+                and (end := last.get(message.source))
+                and message.offsets.get("predictions") == end.offset
+                # Read beyond the last record: all that there is has been, up to that time.
+                and message.read.get("predictions", 0) > end.timestamp
             }
             if idle == set(last):
                 return
