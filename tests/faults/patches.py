@@ -86,10 +86,10 @@ def acknowledge_first(mark: str, flush: str) -> None:
 
     commit, flushes = Owner._commit, 0
 
-    async def in_two(self: Owner, changed: Flush) -> int:
+    async def in_two(self: Owner, changed: Flush) -> tuple[int, int | None]:
         nonlocal flushes
         first = Flush()
-        first.rows[OFFSETS_KEY] = changed.rows.pop(OFFSETS_KEY)
+        first.rows[OFFSETS_KEY] = changed.rows[OFFSETS_KEY]
         await commit(self, first)
         flushes += _tells(self, changed)
         if _tells(self, changed) and flushes >= int(flush) and _once(Path(mark)):

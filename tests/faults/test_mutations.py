@@ -7,13 +7,14 @@ beside it: then nothing differs.
 """
 
 import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from monitor.evaluate import input_sums, outcome_sums
 from monitor.observe.partition import ObservePartition
-from monitor.panes.messages import InputPane
 from monitor.stream.broker import EmbeddedKafka
 from monitor.stream.models import read_config, read_models
 from tests.e2e.logs import INPUTS, OUTPUTS
@@ -115,13 +116,18 @@ def test_snapshots_that_are_added_are_noticed(
     drawn: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each snapshot of a pane is taken for a pane of its own, so that they add up."""
-    numbers = iter(range(10**9))
+    snapshots: dict[int, tuple[int, Any]] = {}
 
-    def always_another(pane: Any) -> tuple[str, str, int, int, int, str]:
-        inputs = isinstance(pane, InputPane)
-        kind, block = ("input", pane.block) if inputs else ("outcome", 0)
-        return kind, pane.version, pane.start_ms, next(numbers), block, pane.fingerprint
+    def another(pane: Any) -> int:
+        """A number of this snapshot's own; it is kept, so that no other gets its identity."""
+        return snapshots.setdefault(id(pane), (len(snapshots), pane))[0]
 
-    monkeypatch.setattr("monitor.evaluate.store.pane_id", always_another)
+    for module in (input_sums, outcome_sums):
+        known = module.snapshot_key
+
+        def always_another(pane: Any, known: Callable[[Any], Any] = known) -> Any:
+            return *known(pane), another(pane)
+
+        monkeypatch.setattr(module, "snapshot_key", always_another)
     wrong = run(drawn, tmp_path)
     assert any("predictions is" in one or "n_current is" in one for one in wrong), wrong[:5]
