@@ -117,6 +117,12 @@ class App(WatchkeeperApp):
         self.calls.append("release")
 
 
+@pytest.fixture(autouse=True)
+def as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the driver replaces for its whole process comes back for the tests after these."""
+    monkeypatch.setattr(fetcher, "PartitionRecords", fetcher.PartitionRecords)
+
+
 @pytest.fixture
 def run() -> Iterator[Run]:
     """Runs a coroutine in a loop that Faust sees as the current one."""
