@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import BinaryIO
 
-import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from monitor.connection import client_settings, topic_name
@@ -14,7 +13,7 @@ from monitor.demo.story import Story
 from monitor.detectors.registry import detectors_for
 from monitor.errors import WatchkeeperError
 from monitor.observe.accounting import Accounting, total
-from monitor.observe.partition import PARTITION_KEY, PartitionRow
+from monitor.observe.partition import PARTITION_KEY, partition_row
 from monitor.registry.specs import Config, ModelSpec
 from monitor.stream.tables import OFFSETS_KEY, StateReader, decode_applied
 
@@ -93,10 +92,7 @@ class Watcher:
         """Return what became of every event, summed over the source partitions."""
         tables = await StateReader(self._settings).read(self._of("observe-state"), {})
         rows = [table.rows[PARTITION_KEY] for table in tables.values()]
-        return total(
-            Accounting.from_rows(msgspec.msgpack.decode(row, type=PartitionRow).accounting)
-            for row in rows
-        )
+        return total(Accounting.from_rows(partition_row(row).accounting) for row in rows)
 
     async def _acted(self) -> bool:
         tables = await StateReader(self._settings).read(self._of("respond-state"), {})

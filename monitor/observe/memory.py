@@ -8,8 +8,8 @@ Predictions and reviews lie in a store; at hand are those that a batch asks for,
 since the last commit. The store is written after a commit, and so is never ahead of the log.
 """
 
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import NamedTuple, TypeVar
 
 import msgspec
 import zstandard
@@ -119,6 +119,7 @@ class Forgotten(msgspec.Struct, array_like=True):
     reviews_ms: int = 0
 
 
+Entry = TypeVar("Entry", Seen, Review)
 _row = msgspec.msgpack.Encoder().encode
 _seen = msgspec.msgpack.Decoder(Seen).decode
 _reviewed = msgspec.msgpack.Decoder(Review).decode
@@ -165,23 +166,26 @@ class Memory:
 
     def fetch(self, keys: Iterable[str]) -> None:
         """Have at hand what is remembered of predictions: `seen` then knows each of them."""
-        missing = [key for key in keys if key not in self.seen]
-        found = self.store.get([self._key("p", key) for key in missing])
-        for key, value in zip(missing, found, strict=True):
-            if value is not None:
-                seen = _seen(value)
-                if not _over(seen.time_ms, self._forgotten.predictions_ms):
-                    self.seen[key] = seen
+        self._fetch(keys, "p", self.seen, _seen, self._forgotten.predictions_ms)
 
     def fetch_reviews(self, keys: Iterable[str]) -> None:
         """Have at hand what is remembered of reviews."""
-        missing = [key for key in keys if key not in self.reviews]
-        found = self.store.get([self._key("r", key) for key in missing])
+        self._fetch(keys, "r", self.reviews, _reviewed, self._forgotten.reviews_ms)
+
+    def _fetch(
+        self,
+        keys: Iterable[str],
+        kind: str,
+        at_hand: dict[str, Entry],
+        decode: Callable[[bytes], Entry],
+        forgotten_ms: int,
+    ) -> None:
+        missing = [key for key in keys if key not in at_hand]
+        prefix = self._key(kind)
+        found = self.store.get([prefix + key.encode() for key in missing])
         for key, value in zip(missing, found, strict=True):
-            if value is not None:
-                review = _reviewed(value)
-                if not _over(review.time_ms, self._forgotten.reviews_ms):
-                    self.reviews[key] = review
+            if value is not None and not _over((entry := decode(value)).time_ms, forgotten_ms):
+                at_hand[key] = entry
 
     def predictions(self) -> Iterator[tuple[str, Seen]]:
         """Every prediction that is remembered, at hand or not."""
@@ -251,14 +255,13 @@ class Memory:
 
     def drain(self) -> list[bytes]:
         """What is new since the last call, as records of the log; `writes` is for the store."""
-        change, self._change = self._change, Change(self.model_id)
-        self.writes = self._written(change)
-        return [_compress(_encode(piece)) for piece in _cut(change)]
+        return [_compress(_encode(piece)) for piece in _cut(self.settle())]
 
-    def settle(self) -> None:
-        """Make `writes` of what was restored: the log has it already."""
+    def settle(self) -> Change:
+        """Make `writes` of what is new since the last call, and return it."""
         change, self._change = self._change, Change(self.model_id)
         self.writes = self._written(change)
+        return change
 
     def committed(self) -> None:
         """The store has been told: at hand stays only what has changed since."""
@@ -270,12 +273,14 @@ class Memory:
         dirty, self._dirty = self._dirty, _Dirty()
         writes: dict[bytes, bytes | None] = {}
         self._sweep(writes)
-        for key in dirty.seen:
-            if (seen := self.seen.get(key)) is not None:
-                writes[self._key("p", key)] = _row(seen)
-        for key in dirty.reviews:
-            if (review := self.reviews.get(key)) is not None:
-                writes[self._key("r", key)] = _row(review)
+        changed: tuple[tuple[str, set[str], Mapping[str, Seen | Review]], ...] = (
+            ("p", dirty.seen, self.seen),
+            ("r", dirty.reviews, self.reviews),
+        )
+        for kind, keys, at_hand in changed:
+            prefix = self._key(kind)
+            for key in keys & at_hand.keys():
+                writes[prefix + key.encode()] = _row(at_hand[key])
         for key in dirty.waiting:
             chain = self.waiting.get(key)
             traces = [self._traces[label.offset] for label in chain or ()]
@@ -284,8 +289,8 @@ class Memory:
             hours: dict[int, list[str]] = {}
             for key, time_ms, *_ in entries:
                 hours.setdefault(_hour(time_ms), []).append(key)
-            for hour, keys in hours.items():
-                writes[self._hour_key(kind, hour) + keys[0].encode()] = _row(keys)
+            for hour, made in hours.items():
+                writes[self._hour_key(kind, hour) + made[0].encode()] = _row(made)
         if dirty.forgotten:
             writes[self._key("f")] = _row(self._forgotten)
         return writes
@@ -306,12 +311,13 @@ class Memory:
         end, left = self._hour_key(hours, _hour(before_ms)), SWEPT
         if start >= end:
             return start
+        prefix = self._key(of)
         for block, ids in self.store.scan(self._key(hours), start):
             if block >= end:
                 break
             if left <= 0:
                 return start
-            keys = [self._key(of, key) for key in _ids(ids)]
+            keys = [prefix + key.encode() for key in _ids(ids)]
             for key, row in zip(keys, self.store.get(keys), strict=True):
                 # An id may have come again since, long after: then it is another's.
                 if row is not None and _over(_time(row), before_ms):

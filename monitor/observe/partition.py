@@ -241,9 +241,9 @@ class ObservePartition:
         for pane in self.losses.changed:
             message = self.losses.message(pane)
             self._keep(_loss_row(message), encode(message), flush)
-        boundaries = self._boundaries()
+        boundaries, past = self._boundaries(), self._past()
         if heartbeat or boundaries != self._told:
-            self._tell(flush, offsets)
+            self._tell(flush, offsets, past)
             self._told = boundaries
         for state in self.states.values():
             self._forget(state, flush)
@@ -257,7 +257,7 @@ class ObservePartition:
             PartitionRow(
                 [(t, m, n) for (t, m), n in self.marks.greatest.items()],
                 self.accounting.to_rows(),
-                past=[(t, m, n) for (t, m), n in self._past().items()],
+                past=[(t, m, n) for (t, m), n in past.items()],
                 read=self._read,
                 named=self.losses.named,
             )
@@ -299,7 +299,9 @@ class ObservePartition:
         self._unsent[state.id] |= self._relabelled[state.id]
         self._relabelled[state.id] = set()
 
-    def _tell(self, flush: Flush, offsets: Mapping[str, int]) -> None:
+    def _tell(
+        self, flush: Flush, offsets: Mapping[str, int], past: Mapping[tuple[str, str], int]
+    ) -> None:
         """Revised outcome panes and what was lost, then how far time has come.
 
         The last goes to every partition of `panes`.
@@ -313,17 +315,17 @@ class ObservePartition:
             message = encode(self.losses.message(pane))
             flush.outputs.append(Output("panes", pane[0].encode(), message))
         self.losses.changed = set()
-        past: dict[str, dict[str, int]] = {"predictions": {}, "labels": {}}
-        for (topic, model), greatest in self._past().items():
-            past[topic][model] = self.marks.behind(greatest, model)
+        behind: dict[str, dict[str, int]] = {"predictions": {}, "labels": {}}
+        for (topic, model), greatest in past.items():
+            behind[topic][model] = self.marks.behind(greatest, model)
         progress = Progress(
             source=self.source,
             inputs=self.marks.by_model("predictions", self.states),
             labels=self.marks.by_model("labels", self.states),
             offsets=dict(offsets),
             read=dict(self._read),
-            past_inputs=past["predictions"],
-            past_labels=past["labels"],
+            past_inputs=behind["predictions"],
+            past_labels=behind["labels"],
         )
         key, value = str(self.source).encode(), encode(progress)
         flush.outputs += [Output("panes", key, value, n) for n in range(self.panes_partitions)]
