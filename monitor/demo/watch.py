@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import BinaryIO
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 
 from monitor.connection import client_settings, topic_name
 from monitor.demo.story import Story
@@ -15,6 +15,7 @@ from monitor.errors import WatchkeeperError
 from monitor.observe.accounting import Accounting, total
 from monitor.observe.partition import PARTITION_KEY, partition_row
 from monitor.registry.specs import Config, ModelSpec
+from monitor.stream.committed import reader
 from monitor.stream.tables import OFFSETS_KEY, StateReader, decode_applied
 
 FINDINGS = "drift-events"
@@ -45,14 +46,7 @@ class Watcher:
         `check` is called several times a second; what it raises ends the watch. Raises
         WatchkeeperError if nothing comes for long.
         """
-        consumer = AIOKafkaConsumer(
-            isolation_level="read_committed",
-            auto_offset_reset="earliest",
-            enable_auto_commit=False,
-            **self._settings,
-        )
-        await consumer.start()
-        try:
+        async with reader(self._settings) as consumer:
             consumer.assign(self._of(FINDINGS))
             clock = asyncio.get_running_loop()
             heard = clock.time()
@@ -69,8 +63,6 @@ class Watcher:
                         f"the worker has published nothing for {STALLED_S:.0f} s, and the window "
                         f"of {self._last_day()} was its last: see its log"
                     )
-        finally:
-            await consumer.stop()
 
     async def actions(self) -> None:
         """Wait until every finding that was read has been acted upon, and take the actions."""

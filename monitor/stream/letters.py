@@ -1,14 +1,13 @@
 """Dead letters as they lie in Kafka: read from the oldest that is left to the end of now."""
 
-import asyncio
 import contextlib
 import heapq
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from monitor.connection import client_settings, topic_name
@@ -17,6 +16,7 @@ from monitor.events.cloudevents import parse
 from monitor.events.timestamps import to_ms
 from monitor.events.types import DeadLetterData, ReplayData
 from monitor.registry.specs import Config, KafkaSpec
+from monitor.stream.committed import batches, reader
 from monitor.stream.topics import missing_topics, overheard, topic
 
 #: Of a record: topic without the namespace, partition, offset.
@@ -134,7 +134,7 @@ async def read_letters(
     seen = Boxes()
     with refusals(config.kafka):
         for box in boxes:
-            async with consumer(config.kafka) as reading:
+            async with reader(client_settings(config.kafka)) as reading:
                 shortened = await _read(reading, config, box, selection, take, seen)
             seen.shortened += (box,) if shortened else ()
     return seen
@@ -164,23 +164,6 @@ def refusals(kafka: KafkaSpec) -> Iterator[None]:
         ) from error
 
 
-@contextlib.asynccontextmanager
-async def consumer(kafka: KafkaSpec, **settings: Any) -> AsyncIterator[Any]:
-    """A consumer without a group that reads what is committed."""
-    reading = AIOKafkaConsumer(
-        isolation_level="read_committed",
-        auto_offset_reset="earliest",
-        enable_auto_commit=False,
-        **client_settings(kafka),
-        **settings,
-    )
-    await reading.start()
-    try:
-        yield reading
-    finally:
-        await reading.stop()
-
-
 async def _read(
     reading: Any,
     config: Config,
@@ -201,25 +184,11 @@ async def _read(
         for place in places:
             at = found.get(place)
             reading.seek(place, at.offset if at else ends[place])
-    async for records in _batches(reading, ends):
+    async for _, records in batches(reading, ends, STALLED_S):
         for record in records:
             if (letter := _letter(record, box, seen)) is not None and letter in selection:
                 take(letter)
     return any(starts.values())
-
-
-async def _batches(reading: Any, ends: dict[TopicPartition, int]) -> AsyncIterator[Sequence[Any]]:
-    """Records of all partitions from where the consumer stands up to given ends."""
-    waiting = {place for place in ends if await reading.position(place) < ends[place]}
-    clock = asyncio.get_running_loop().time
-    heard = clock()
-    while waiting:
-        for place, records in (await reading.getmany(timeout_ms=200)).items():
-            heard = clock()
-            yield [record for record in records if record.offset < ends[place]]
-        waiting = {place for place in waiting if await reading.position(place) < ends[place]}
-        if waiting and clock() - heard > STALLED_S:
-            raise TimeoutError(f"nothing more of {min(waiting)} for {STALLED_S:.0f} s")
 
 
 def _letter(record: Any, box: str, seen: Boxes) -> Letter | None:

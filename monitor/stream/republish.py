@@ -23,15 +23,8 @@ from monitor.events.cloudevents import HEADERS, REPLAYED, cloud_event, event_key
 from monitor.events.types import ReplayData
 from monitor.observe.partition import INPUTS
 from monitor.registry.specs import Config
-from monitor.stream.letters import (
-    Letter,
-    Place,
-    Selection,
-    consumer,
-    read_letters,
-    refusals,
-    require,
-)
+from monitor.stream.committed import reader
+from monitor.stream.letters import Letter, Place, Selection, read_letters, refusals, require
 
 #: On a republished record: the id of its dead letter.
 HEADER = "watchkeeper-replay-of"
@@ -129,10 +122,9 @@ class _Replay:
     async def _batches(self, letters: Sequence[Letter], limit: int) -> list[Replayed]:
         """Replay up to a limit; those that cannot be are not in it, or they would bar the rest."""
         done: list[Replayed] = []
-        async with consumer(
-            # One record is wanted at each place, and the broker gives at least one batch.
-            self.config.kafka, max_partition_fetch_bytes=1, fetch_max_wait_ms=50
-        ) as reading:  # fmt: skip
+        # One record is wanted at each place, and the broker gives at least one batch.
+        small = {"max_partition_fetch_bytes": 1, "fetch_max_wait_ms": 50}
+        async with reader(client_settings(self.config.kafka) | small) as reading:
             while limit > 0 and len(done) < len(letters):
                 batch = letters[len(done) : len(done) + min(BATCH, limit)]
                 judged = await self._batch(reading, batch)

@@ -5,16 +5,16 @@ was never committed. Ours are written in the partition's own transaction, read b
 `read_committed`, and dropped whole when the partition goes.
 """
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 
 from monitor.errors import TopicMismatch
 from monitor.panes.flush import LogRecord
+from monitor.stream.committed import batches, reader
 
 FORMAT = 1
 #: The row that says how far each source topic has been applied; everything else is true as of it.
@@ -90,36 +90,17 @@ class StateReader:
         everything = [*tables, *logs]
         if not everything:
             return restored
-        consumer = AIOKafkaConsumer(
-            isolation_level="read_committed",
-            auto_offset_reset="earliest",
-            enable_auto_commit=False,
-            **self.settings,
-        )
-        await consumer.start()
-        try:
+        async with reader(self.settings) as consumer:
             consumer.assign(everything)
             ends = await consumer.end_offsets(everything)
             firsts = await consumer.beginning_offsets(list(logs))
             for tp, log in logs.items():
                 consumer.seek(tp, log.begin(firsts[tp], ends[tp]))
-            waiting = {tp for tp, end in ends.items() if end > 0}
-            loop = asyncio.get_running_loop()
-            last_read = loop.time()
-            while waiting:
-                for tp, records in (await consumer.getmany(timeout_ms=200)).items():
-                    last_read = loop.time()
-                    if tp in logs:
-                        again = logs[tp].take([(r.offset, r.value) for r in records if r.value])
-                        if again is not None:
-                            consumer.seek(tp, again)
-                    else:
-                        restored[tp].take(records)
-                waiting = {tp for tp in waiting if await consumer.position(tp) < ends[tp]}
-                if waiting and loop.time() - last_read > STALLED_S:
-                    raise TimeoutError(
-                        f"restore of {sorted(waiting)} stalled for {STALLED_S:.0f} s"
-                    )
-        finally:
-            await consumer.stop()
+            async for tp, records in batches(consumer, ends, STALLED_S):
+                if tp in logs:
+                    again = logs[tp].take([(r.offset, r.value) for r in records if r.value])
+                    if again is not None:
+                        consumer.seek(tp, again)
+                else:
+                    restored[tp].take(records)
         return restored
