@@ -2,11 +2,12 @@
 
 import sys
 from pathlib import Path
+from uuid import uuid4
 
 import click
 
 from monitor.cli._fitness import refuse_unfit
-from monitor.errors import BrokerUnreachable, TopicMissing
+from monitor.errors import TopicMissing
 from monitor.stream.models import read_config, read_models
 from monitor.stream.rocks import default_state_dir
 from monitor.stream.supervisor import Child, Supervisor
@@ -26,8 +27,11 @@ _AGAIN = 3
     "--unsupervised", is_flag=True, help="Run the worker itself; ends when it fails. For systemd."
 )
 @click.option("--supervised", is_flag=True, hidden=True)
+@click.option("--member", hidden=True)
 @state_dir_option
-def command(config: Path, state_dir: Path | None, unsupervised: bool, supervised: bool) -> int:
+def command(
+    config: Path, state_dir: Path | None, unsupervised: bool, supervised: bool, member: str | None
+) -> int:
     """Watch the models of CONFIG until told to stop.
 
     Needs Kafka at the configured address, its topics (`watchkeeper topics create CONFIG`) and the
@@ -38,9 +42,9 @@ def command(config: Path, state_dir: Path | None, unsupervised: bool, supervised
     settings, folder = read_config(config), state_dir or default_state_dir()
     if supervised:
         try:
-            work(settings, folder)
-        except (BrokerUnreachable, TopicMissing) as error:
-            # It was there when the supervisor began: an outage ends, a mistake doesn't.
+            work(settings, folder, member)
+        except TopicMissing as error:
+            # They were there when the supervisor began.
             click.echo(f"watchkeeper: {error}", err=True)
             return _AGAIN
         return 0
@@ -53,6 +57,10 @@ def command(config: Path, state_dir: Path | None, unsupervised: bool, supervised
 
 
 def worker_child(config: Path, state_dir: Path) -> Child:
-    """The worker as a child process of a supervisor."""
+    """The worker as a child process of a supervisor, one and the same member of its group.
+
+    Started again after a crash it takes its partitions up at once; the group would else wait for
+    the dead one until its session expires.
+    """
     argv = [sys.executable, "-m", "monitor.cli.main", "worker", "--supervised", str(config)]
-    return Child("worker", [*argv, "--state-dir", str(state_dir)])
+    return Child("worker", [*argv, "--state-dir", str(state_dir), "--member", uuid4().hex])

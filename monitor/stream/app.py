@@ -19,6 +19,7 @@ from monitor.stream.metrics import serve
 from monitor.stream.owner import Owner
 from monitor.stream.runner import Runner
 from monitor.stream.stages import Stage, stages
+from monitor.stream.stopping import Stopping
 
 logger = logging.getLogger("watchkeeper")
 
@@ -44,16 +45,28 @@ class WatchkeeperApp(faust.App):  # type: ignore[misc]
         """Flush and let go, before the partitions are revoked."""
         await self.runner.release()
 
+    async def _consumer_wait_empty(self, consumer: Any, logger: Any) -> None:
+        """Flush, then wait: what streams have taken is acknowledged by a flush.
+
+        The next one may be far: after one that took long they are put off.
+        """
+        await self.release()
+        await super()._consumer_wait_empty(consumer, logger)
+
     def _create_directories(self) -> None:
         """Make none: our state is in Kafka, and a killed worker would leave them behind."""
 
 
 def build(
-    config: Config, models: Sequence[Monitored], store: Callable[[int], Store]
+    config: Config,
+    models: Sequence[Monitored],
+    store: Callable[[int], Store],
+    member: str | None = None,
 ) -> WatchkeeperApp:
     """Make the application of a configuration, ready for a Faust worker.
 
-    `store` opens the local store of a partition of observe.
+    `store` opens the local store of a partition of observe. A `member` that comes back under its
+    name has its partitions at once, without a rebalance; no two workers may share one.
     """
     driver.register()
     kafka, namespace = config.kafka, config.namespace
@@ -69,12 +82,14 @@ def build(
         topic_partitions=kafka.partitions,
         topic_replication_factor=kafka.replication,
         broker_commit_interval=1.0,
-        broker_session_timeout=10.0,
+        # The shortest that every broker allows: so long are the partitions of a lost machine idle.
+        broker_session_timeout=6.0,
         broker_heartbeat_interval=2.0,
         broker_rebalance_timeout=30.0,
         # Faust waits no longer for a restore, and then stands still for ever without a word.
         broker_request_timeout=86_400.0,
         broker_max_poll_interval=300.0,
+        consumer_group_instance_id=member,
         consumer_max_fetch_size=2 * 1024 * 1024,
         stream_wait_empty=True,
         autodiscover=False,
@@ -140,16 +155,36 @@ def _agent(app: WatchkeeperApp, topic: str, partitions: int) -> None:
             await app.runner.process(topic, event.message.partition, chunk, event)
 
 
+class Worker(faust.Worker):  # type: ignore[misc]
+    """Faust's worker, which ends within a bounded time: told to by a signal, or by a failure."""
+
+    def __init__(self, app: WatchkeeperApp) -> None:
+        super().__init__(
+            app,
+            loglevel="WARNING",
+            logging_config=None,
+            redirect_stdouts=False,
+            quiet=True,
+            override_logging=False,
+            loop=asyncio.new_event_loop(),
+        )
+        self.spinner = None  # it writes control characters, terminal or not
+        self._stopping = Stopping(self._stop_soon)
+
+    def install_signal_handlers(self) -> None:
+        """Take the signals in a thread: Faust's own handlers wait for the event loop."""
+        self._stopping.watch()
+
+    def on_worker_shutdown(self) -> None:
+        """Called at every end: one that nobody asked for must not last either."""
+        self._stopping.begin()
+        super().on_worker_shutdown()
+
+    def _stop_soon(self) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: it has stopped already
+            self.loop.call_soon_threadsafe(self._on_sigterm)
+
+
 def run(app: WatchkeeperApp) -> None:
     """Run the worker until it is told to stop; it flushes what it holds and leaves its group."""
-    worker = faust.Worker(
-        app,
-        loglevel="WARNING",
-        logging_config=None,
-        redirect_stdouts=False,
-        quiet=True,
-        override_logging=False,
-        loop=asyncio.new_event_loop(),
-    )
-    worker.spinner = None  # it writes control characters, terminal or not
-    worker.execute_from_commandline()
+    Worker(app).execute_from_commandline()

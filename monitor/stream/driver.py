@@ -20,6 +20,7 @@ from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP, ConsumerMessage
 
 from monitor.stream.assignor import assignor_for
+from monitor.stream.client import back_off
 from monitor.stream.records import unwrap
 
 SCHEME = "watchkeeper"
@@ -77,7 +78,7 @@ class ConsumerThread(base.AIOKafkaConsumerThread):  # type: ignore[misc]
         return aiokafka.AIOKafkaConsumer(
             client_id=conf.broker_client_id,
             group_id=conf.id,
-            group_instance_id=conf.consumer_group_instance_id,
+            group_instance_id=conf.consumer_group_instance_id or None,
             partition_assignment_strategy=[self._assignor],
             enable_auto_commit=False,
             auto_offset_reset="earliest",
@@ -92,6 +93,15 @@ class ConsumerThread(base.AIOKafkaConsumerThread):  # type: ignore[misc]
             heartbeat_interval_ms=int(conf.broker_heartbeat_interval * 1000),
             **self.app.client_settings,
         )
+
+    async def on_thread_stop(self) -> None:
+        """Leave the group: a static member would keep its partitions until its session expires.
+
+        It keeps them over a restart; but this is the end in good order, and nobody comes back.
+        """
+        if self._consumer is not None:
+            self._consumer._coordinator._group_instance_id = None
+        await super().on_thread_stop()
 
 
 class Consumer(base.Consumer):  # type: ignore[misc]
@@ -197,7 +207,6 @@ class Consumer(base.Consumer):  # type: ignore[misc]
             self.stop_flow()
             self.app.flow_control.suspend()
             self.app.flow_control.clear()
-            await self.app.release()
             await self.app._consumer_wait_empty(self, self.log)
             await self.commit()
         await super().on_partitions_revoked(revoked)
@@ -279,4 +288,5 @@ class Transport(base.Transport):  # type: ignore[misc]
 def register() -> None:
     """Make `watchkeeper://host:port` a broker URL that Faust knows."""
     unwrap()
+    back_off()
     drivers.TRANSPORTS[SCHEME] = f"{__name__}:Transport"

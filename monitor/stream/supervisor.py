@@ -1,7 +1,9 @@
 """Keeps child processes running: one that ends is started again, later and later, and says so."""
 
+import contextlib
 import os
 import random
+import select
 import signal
 import sys
 import threading
@@ -100,8 +102,7 @@ class Supervisor:
     ) -> None:
         self._watches = [_Watch(child, seed) for child in children]
         self._say = say or _say
-        self._stop = threading.Event()
-        self._hurry = threading.Event()
+        self._requests = _Requests()
 
     @property
     def pids(self) -> dict[str, int]:
@@ -109,8 +110,11 @@ class Supervisor:
         return {w.child.name: w.process.pid for w in self._watches if w.process is not None}
 
     def stop(self) -> None:
-        """Make `run` end the children and return; a second call makes it hurry. For any thread."""
-        (self._hurry if self._stop.is_set() else self._stop).set()
+        """Make `run` end the children and return; a second call makes it hurry.
+
+        For any thread, and for a signal's handler.
+        """
+        self._requests.add()
 
     def run(self) -> int:
         """Keep the children running until a signal or `stop`; returns 0.
@@ -119,10 +123,10 @@ class Supervisor:
         """
         with _Signals(self.stop):
             try:
-                while not self._stop.is_set():
+                while not self._requests.count(0.0):
                     if not self._look():
                         return REFUSED
-                    self._stop.wait(_POLL_S)
+                    self._requests.count(_POLL_S)
                 return 0
             finally:
                 self._end_all()
@@ -153,8 +157,37 @@ class Supervisor:
             watch.process.send(signal.SIGTERM)
             deadline = time.monotonic() + _STOP_S
             while watch.process.wait(_POLL_S) is None:
-                if self._hurry.is_set() or time.monotonic() > deadline:
+                if self._requests.count(0.0) > 1 or time.monotonic() > deadline:
                     watch.process.kill()
+
+
+class _Requests:
+    """Counts calls of `add`, in a pipe: a signal's handler may write to one.
+
+    It may take no lock, an Event's neither: it runs within the thread that waits, which may hold
+    that very lock, and then both wait for ever.
+    """
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._read, self._write = os.pipe()
+        os.set_blocking(self._write, False)
+
+    def add(self) -> None:
+        # A full pipe has requests enough.
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._write, b".")
+
+    def count(self, wait_s: float) -> int:
+        """How many there have been; where none is new, after waiting so long for one."""
+        while select.select([self._read], [], [], wait_s)[0]:
+            self._count += len(os.read(self._read, 512))
+            wait_s = 0.0
+        return self._count
+
+    def __del__(self) -> None:
+        os.close(self._read)
+        os.close(self._write)
 
 
 class _Signals:

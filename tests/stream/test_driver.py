@@ -14,7 +14,9 @@ from typing import Any
 import aiokafka
 import faust
 import pytest
+from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer import fetcher
+from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.consumer.subscription_state import (
     Assignment,
     SubscriptionState,
@@ -31,7 +33,8 @@ from monitor.observe.model import Monitored
 from monitor.observe.store import DictStore
 from monitor.registry.specs import Config, KafkaSpec, ModelSpec
 from monitor.stream import driver
-from monitor.stream.app import WatchkeeperApp, build
+from monitor.stream.app import WatchkeeperApp, Worker, build
+from monitor.stream.client import Client
 from monitor.stream.driver import Chunk, Consumer, Scheduler
 from monitor.stream.records import PartitionRecords
 
@@ -121,6 +124,8 @@ class App(WatchkeeperApp):
 def as_before(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the driver replaces for its whole process comes back for the tests after these."""
     monkeypatch.setattr(fetcher, "PartitionRecords", fetcher.PartitionRecords)
+    for module in (aiokafka.consumer.consumer, aiokafka.producer.producer):
+        monkeypatch.setattr(module, "AIOKafkaClient", module.AIOKafkaClient)
 
 
 @pytest.fixture
@@ -191,8 +196,20 @@ OVERRIDDEN = {
         "resume_flow": ["self"],
         "seek": ["self", "partition", "offset"],
     },
-    base.AIOKafkaConsumerThread: {"_create_worker_consumer": ["self", "transport"]},
+    base.AIOKafkaConsumerThread: {
+        "_create_worker_consumer": ["self", "transport"],
+        "on_thread_stop": ["self"],
+    },
     DefaultSchedulingStrategy: {"iterate": ["self", "records"]},
+    AIOKafkaClient: {
+        "_get_conn": ["self", "node_id", "group", "no_hint"],
+        "_metadata_update": ["self", "cluster_metadata", "topics"],
+    },
+    faust.App: {
+        "_consumer_wait_empty": ["self", "consumer", "logger"],
+        "_create_directories": ["self"],
+    },
+    faust.Worker: {"install_signal_handlers": ["self"], "on_worker_shutdown": ["self"]},
     fetcher.PartitionRecords: {"__iter__": ["self"], "_consumer_record": ["self", "tp", "record"]},
 }
 CALLED = {
@@ -206,10 +223,9 @@ CALLED = {
         "_ensure_consumer": ["self"],
         "seek": ["self", "partition", "offset"],
     },
-    faust.App: {
-        "_consumer_wait_empty": ["self", "consumer", "logger"],
-        "create_event": ["self", "key", "value", "headers", "message"],
-    },
+    faust.App: {"create_event": ["self", "key", "value", "headers", "message"]},
+    faust.Worker: {"_on_sigterm": ["self"]},
+    GroupCoordinator: {"_maybe_leave_group": ["self"]},
     ConsumerMessage: {
         "__init__": ["self", "topic", "partition", "offset", "timestamp", "timestamp_type",
                      "headers", "key", "value", "checksum", "serialized_key_size",
@@ -240,6 +256,9 @@ def test_nothing_is_overridden_that_this_test_does_not_know() -> None:
         base.AIOKafkaConsumerThread: driver.ConsumerThread,
         DefaultSchedulingStrategy: Scheduler,
         fetcher.PartitionRecords: PartitionRecords,
+        AIOKafkaClient: Client,
+        faust.App: WatchkeeperApp,
+        faust.Worker: Worker,
     }
     for theirs, made in ours.items():
         overridden = {name for name in vars(made) if hasattr(theirs, name)}
@@ -261,6 +280,11 @@ def test_the_state_that_we_share_with_faust_exists(consumer: Consumer) -> None:
         (TopicPartitionState, "has_valid_position"),
     ):
         assert hasattr(owner, name)
+    # A static member stays in its group; who is none leaves it, at its end.
+    leave = inspect.getsource(GroupCoordinator._maybe_leave_group)
+    assert "self._group_instance_id is None" in leave
+    assert "await self._maybe_leave_group()" in inspect.getsource(GroupCoordinator.close)
+    assert "await self._consumer_wait_empty(" in inspect.getsource(faust.App._stop_consumer)
     assert "self.highwater = " in inspect.getsource(TopicPartitionState.__init__)
 
 
@@ -543,6 +567,56 @@ def test_a_seek_while_partitions_change_hands_takes_none_of_them(
 
 async def nothing(*_: Any, **__: Any) -> None:
     pass
+
+
+def test_a_stop_flushes_before_it_waits_for_what_streams_have_taken(
+    run: Run, app: App, consumer: Consumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only a flush acknowledges it, and the next one may be put off for long."""
+    message = deliver(consumer, 0, 4)
+    consumer.track_message(message)
+    assert not message.acked
+
+    async def release() -> None:
+        app.calls.append("release")
+        message.ack(consumer)
+
+    async def stop_fetcher() -> None:
+        app.calls.append("no more comes")
+
+    monkeypatch.setattr(app, "release", release)
+    monkeypatch.setattr(app, "_stop_fetcher", stop_fetcher)
+    monkeypatch.setattr(app, "_producer", SimpleNamespace(flush=nothing))
+    monkeypatch.setattr(app.tables, "stop", nothing)
+    monkeypatch.setattr(app.tables, "on_partitions_revoked", lambda revoked: None)
+
+    async def story() -> None:
+        await asyncio.wait_for(app._stop_consumer(), 5)
+        assert app.calls == ["no more comes", "release"]
+        assert consumer._thread.commits == [{T: 5}]
+
+    run(story())
+
+
+@pytest.mark.parametrize("member", [None, "one"])
+def test_a_worker_that_stops_leaves_its_group(
+    run: Run, member: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A static member would not: its partitions would wait for its session to expire."""
+    left = []
+
+    class Kafka:
+        def __init__(self) -> None:
+            self._coordinator = SimpleNamespace(_group_instance_id=member)
+
+        async def stop(self) -> None:
+            left.append(self._coordinator._group_instance_id is None)
+
+    monkeypatch.setattr(base.ConsumerThread, "on_thread_stop", nothing, raising=False)
+    thread = object.__new__(driver.ConsumerThread)
+    thread._consumer = Kafka()
+    run(thread.on_thread_stop())
+    assert left == [True]
 
 
 # -- caught up ----------------------------------------------------------------------------------

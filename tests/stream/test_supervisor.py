@@ -1,5 +1,6 @@
 """The supervisor: what ends is started again, later and later; what it is told to end, ends."""
 
+import itertools
 import os
 import random
 import signal
@@ -7,8 +8,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +18,7 @@ from monitor.stream import supervisor
 from monitor.stream.supervisor import Child, Supervisor, backoff_s
 from tests.stream.test_children import alive, gone_within
 
+Trace = Callable[..., Any]
 SLEEPER = (sys.executable, "-c", "import time; time.sleep(60)")
 
 
@@ -146,6 +149,29 @@ def test_a_signal_ends_supervisor_and_child(number: signal.Signals) -> None:
         parent.send_signal(number)
         assert gone_within(pid, 6)
         assert parent.wait(5) == (-9 if number == signal.SIGKILL else 0)
+
+
+def test_a_signal_at_any_moment_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its handler runs between any two lines, and waits for ever for a lock that is held there."""
+    monkeypatch.setattr(supervisor, "_POLL_S", 0.001)
+    for moment in range(120):
+        made = Supervisor([])
+        lines = itertools.count()
+
+        def interrupt(*_: object, made: Supervisor = made, lines: Iterator[int] = lines) -> Trace:
+            if next(lines) == moment:  # noqa: B023 - it is over before the next one
+                made.stop()
+            return interrupt
+
+        def run(made: Supervisor = made, interrupt: Trace = interrupt) -> None:
+            sys.settrace(interrupt)
+            made.run()
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        thread.join(5)
+        assert not thread.is_alive(), f"interrupted at line {moment}"
+        assert next(lines) > moment
 
 
 def test_a_second_signal_ends_a_stubborn_child_at_once() -> None:
