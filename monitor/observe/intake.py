@@ -11,10 +11,10 @@ from monitor.observe.accounting import Accounting
 from monitor.observe.batch import Events, Place, Predictions, Singles, alike
 from monitor.observe.columns import Block, Indexes, Times
 from monitor.observe.fold import PaneKey
-from monitor.observe.memory import Seen
 from monitor.observe.outcomes import Label, class_name, in_reach, repeated
 from monitor.observe.redaction import Redaction
 from monitor.observe.rejection import Rejected, Trace, trace
+from monitor.observe.remembered import Seen
 from monitor.observe.state import ModelState
 from monitor.observe.watermark import Watermarks
 from monitor.panes.flush import Record

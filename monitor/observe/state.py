@@ -7,9 +7,10 @@ import numpy.typing as npt
 
 from monitor.observe.columns import Block, Columns, Times
 from monitor.observe.fold import Fold, Pane, PaneKey
-from monitor.observe.memory import HOUR_MS, Memory, Seen
+from monitor.observe.memory import Memory
 from monitor.observe.model import Monitored
 from monitor.observe.outcomes import Chain, Classes, OutcomeCounts
+from monitor.observe.remembered import HOUR_MS, Seen
 from monitor.observe.store import Store
 from monitor.panes.codec import pack, unpack
 from monitor.panes.messages import InputPane, OutcomePane

@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.errors import StaleCache
-from monitor.observe import memory as module
+from monitor.observe import remembered
 from monitor.observe.cache import Cache
-from monitor.observe.memory import HOUR_MS, Memory, Seen
+from monitor.observe.memory import Memory
 from monitor.observe.outcomes import Label
 from monitor.observe.rejection import Trace
+from monitor.observe.remembered import HOUR_MS, Seen
 from monitor.observe.store import DictStore
 
 DELAY = 5 * HOUR_MS
@@ -50,7 +51,7 @@ class Partition:
             {key: (s.time_ms, s.prediction, s.chain) for key, s in memory.predictions()},
             dict(memory.waiting),
             {key: memory.reviews[key] for key in IDS if key in memory.reviews},
-            sorted(t.offset for t in memory._traces.values()),
+            sorted(t.offset for t in memory._labels.traces.values()),
         )
 
 
@@ -148,7 +149,7 @@ def test_after_a_commit_only_what_has_changed_since_is_at_hand() -> None:
 def test_what_is_forgotten_leaves_the_store_too_a_part_at_a_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "SWEPT", 10)
+    monkeypatch.setattr(remembered, "SWEPT", 10)
     partition = Partition()
     for hour in range(4):
         for n in range(20):

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from monitor.observe.memory import ENTRIES, HOUR_MS, TRACES, Memory, Seen, unpack_change
+from monitor.observe.joinlog import ENTRIES, TRACES, unpack_change
+from monitor.observe.memory import Memory
 from monitor.observe.outcomes import Label
 from monitor.observe.rejection import Trace
+from monitor.observe.remembered import HOUR_MS, Seen
 
 #: What the producer of a flush refuses: the flush would never succeed.
 LIMIT = 1_000_000
