@@ -3,7 +3,7 @@
 Reading them again in order gives the same memory, here or on another machine.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 import zstandard
@@ -11,9 +11,11 @@ import zstandard
 from monitor.observe.rejection import Trace
 from monitor.panes.codec import FORMAT
 
-#: Entries in one record of the log: about 60 bytes each, at most 800; a trace at most 1,100.
+#: Entries in one record of the log: about 60 bytes each, at most 800; with a trace at most 1,900.
 ENTRIES = 1_200
-TRACES = 800
+TRACED = 500
+#: A waiting label or review: the id of its prediction, and its fields.
+Said = tuple[str, int, int, str, int]
 
 
 class Change(msgspec.Struct, array_like=True):
@@ -22,7 +24,10 @@ class Change(msgspec.Struct, array_like=True):
     What was made before `forgotten_ms` (reviews: `reviews_forgotten_ms`) was dropped before
     everything else of the flush; `orphans` are ids whose labels were given up after it. Replayed in
     this order, the log makes the same memory: a label of a prediction that is forgotten waits, and
-    must not find it again. `traces` are what is left of the records of labels that wait.
+    must not find it again. `traces` are what is left of the records of labels that wait, and stand
+    beside them in one record: a crash within a replay must not part them. Of reviews, `reviews`
+    has the ids, and `waiting_reviews` those that wait for their predictions; `orphan_reviews` are
+    ids of predictions.
     """
 
     model_id: str
@@ -30,10 +35,13 @@ class Change(msgspec.Struct, array_like=True):
     reviews_forgotten_ms: int = 0
     predictions: list[tuple[str, int, str, str, int]] = []
     traces: list[Trace] = []
-    labels: list[tuple[str, int, int, str, int]] = []
+    labels: list[Said] = []
     reviews: list[tuple[str, int, int]] = []
     orphans: list[str] = []
     format: int = FORMAT
+    review_traces: list[Trace] = []
+    waiting_reviews: list[Said] = []
+    orphan_reviews: list[str] = []
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -59,11 +67,24 @@ def _cut(change: Change) -> Iterator[Change]:
         yield Change(model, change.forgotten_ms, change.reviews_forgotten_ms)
     for n in range(0, len(change.predictions), ENTRIES):
         yield Change(model, predictions=change.predictions[n : n + ENTRIES])
-    for n in range(0, len(change.traces), TRACES):
-        yield Change(model, traces=change.traces[n : n + TRACES])
-    for n in range(0, len(change.labels), ENTRIES):
-        yield Change(model, labels=change.labels[n : n + ENTRIES])
+    for traces, labels in _traced(change.traces, change.labels):
+        yield Change(model, traces=traces, labels=labels)
     for n in range(0, len(change.reviews), ENTRIES):
         yield Change(model, reviews=change.reviews[n : n + ENTRIES])
     for n in range(0, len(change.orphans), ENTRIES):
         yield Change(model, orphans=change.orphans[n : n + ENTRIES])
+    for traces, waiting in _traced(change.review_traces, change.waiting_reviews):
+        yield Change(model, review_traces=traces, waiting_reviews=waiting)
+    for n in range(0, len(change.orphan_reviews), ENTRIES):
+        yield Change(model, orphan_reviews=change.orphan_reviews[n : n + ENTRIES])
+
+
+def _traced(
+    traces: Sequence[Trace], said: Sequence[Said]
+) -> Iterator[tuple[list[Trace], list[Said]]]:
+    """Labels or reviews in pieces, each with the traces of those that wait."""
+    left = {trace.offset: trace for trace in traces}
+    size = TRACED if left else ENTRIES
+    for n in range(0, len(said), size):
+        piece = list(said[n : n + size])
+        yield [left[offset] for _, _, offset, *_ in piece if offset in left], piece

@@ -1,8 +1,9 @@
-"""Events that are remembered: ids seen, predictions that wait for labels, labels that wait.
+"""Events that are remembered: ids, predictions, and labels and reviews that wait for those.
 
 An entry lives as long as something may still refer to it, and no longer: until the watermarks
-have passed the label horizon (or, without labels, the pane's close). What a flush changed is a
-record of the join log; reading the log again gives the same memory, here or on another machine.
+have passed the horizon of labels and reviews (or, without either, the pane's close). What a flush
+changed is a record of the join log; reading the log again gives the same memory, here or on another
+machine.
 
 Predictions and reviews lie in a store; at hand are those that a batch asks for, and those changed
 since the last commit. The store is written after a commit, and so is never ahead of the log.
@@ -41,15 +42,27 @@ _forgotten = msgspec.msgpack.Decoder(Forgotten).decode
 
 
 class Memory:
-    """The memory of one model in one source partition; labels reach `max_delay_ms` far."""
+    """The memory of one model in one source partition.
 
-    def __init__(self, model_id: str, max_delay_ms: int = 0, store: Store | None = None) -> None:
+    Labels reach `max_delay_ms` far, and reviews `review_delay_ms`.
+    """
+
+    def __init__(
+        self,
+        model_id: str,
+        max_delay_ms: int = 0,
+        store: Store | None = None,
+        review_delay_ms: int = 0,
+    ) -> None:
         self.model_id = model_id
         self.max_delay_ms = max_delay_ms
+        self.review_delay_ms = review_delay_ms
         self.store: Store = DictStore() if store is None else store
         self._predictions = Remembered(self.store, model_id, ("p", "h"), seen_row)
         self._reviews = Remembered(self.store, model_id, ("r", "i"), review_row)
         self._labels = Waiting()
+        self._waiting_reviews = Waiting()
+        self._kinds = (("w", self._labels), ("v", self._waiting_reviews))
         self._forgets = False
         self._change = Change(model_id)
         #: What the store is to be told once the flush that was drained last has been committed.
@@ -72,6 +85,11 @@ class Memory:
     def waiting(self) -> dict[str, Chain]:
         """Labels that wait, by prediction."""
         return self._labels.chains
+
+    @property
+    def waiting_reviews(self) -> dict[str, Chain]:
+        """Reviews that wait, by prediction."""
+        return self._waiting_reviews.chains
 
     def fetch(self, keys: Iterable[str]) -> None:
         """Have at hand what is remembered of predictions: `seen` then knows each of them."""
@@ -107,6 +125,13 @@ class Memory:
         self._reviews.take(key, Review(time_ms, crc))
         self._change.reviews.append((key, time_ms, crc))
 
+    def wait(self, key: str, review: Label, trace: Trace) -> None:
+        """Let a review wait for its prediction, with the trace of its record."""
+        self._waiting_reviews.traces[review.offset] = trace
+        self._waiting_reviews.add(key, review)
+        self._change.review_traces.append(trace)
+        self._change.waiting_reviews.append((key, *review))
+
     def claim(self, key: str) -> Claimed:
         """Hand the waiting labels of a prediction that has come to it, in the order they came."""
         seen, taken, again, lost = self.seen[key], 0, 0, []
@@ -123,6 +148,15 @@ class Memory:
                 seen.chain = with_label(seen.chain, label)
         return Claimed(taken, again, lost)
 
+    def claim_reviews(self, key: str) -> Claimed:
+        """Hand the waiting reviews of a prediction that has come to it."""
+        if key not in self.waiting_reviews:
+            return Claimed(0, 0, [])
+        waited, made = self._waiting_reviews.take(key), self.seen[key].time_ms
+        reach = self.review_delay_ms
+        lost = [trace for review, trace in waited if not in_reach(review, made, reach)]
+        return Claimed(len(waited) - len(lost), 0, lost)
+
     def forget(self, before_ms: int, reviews_before_ms: int) -> None:
         """Drop predictions and reviews made before a time (rounded down to an hour)."""
         if self._forget(before_ms, reviews_before_ms):
@@ -134,6 +168,12 @@ class Memory:
         gone = self._labels.over(before_ms)
         self._change.orphans += gone
         return {key: self._labels.give_up(key) for key in gone}
+
+    def orphan_reviews(self, before_ms: int) -> dict[str, list[Trace]]:
+        """Take out reviews that came before a time and whose prediction never came."""
+        gone = self._waiting_reviews.over(before_ms)
+        self._change.orphan_reviews += gone
+        return {key: self._waiting_reviews.give_up(key) for key in gone}
 
     # -- flushes -------------------------------------------------------------------------------
 
@@ -157,10 +197,11 @@ class Memory:
         writes: Writes = {}
         self._predictions.written(writes, ((key, made) for key, made, *_ in change.predictions))
         self._reviews.written(writes, ((key, made) for key, made, _ in change.reviews))
-        dirty, self._labels.dirty = self._labels.dirty, set()
-        for key in dirty:
-            waited = self._labels.row(key)
-            writes[row_key(self.model_id, "w", key)] = row(waited) if waited else None
+        for kind, waiting in self._kinds:
+            dirty, waiting.dirty = waiting.dirty, set()
+            for key in dirty:
+                waited = waiting.row(key)
+                writes[row_key(self.model_id, kind, key)] = row(waited) if waited else None
         if self._forgets:
             now = Forgotten(self._predictions.forgotten_ms, self._reviews.forgotten_ms)
             writes[row_key(self.model_id, "f")] = row(now)
@@ -176,25 +217,35 @@ class Memory:
             held = _forgotten(forgotten)
             self._predictions.forgotten_ms = held.predictions_ms
             self._reviews.forgotten_ms = held.reviews_ms
-        prefix = row_key(self.model_id, "w")
-        for at, value in self.store.scan(prefix):
-            self._labels.load(at[len(prefix) :].decode(), _waited(value))
+        for kind, waiting in self._kinds:
+            prefix = row_key(self.model_id, kind)
+            for at, value in self.store.scan(prefix):
+                waiting.load(at[len(prefix) :].decode(), _waited(value))
 
     def restore(self, change: Change) -> None:
         """Apply a record of the log."""
         self._forget(change.forgotten_ms, change.reviews_forgotten_ms)
-        self.fetch([entry[0] for entry in change.labels])
+        self.fetch([key for key, *_ in (*change.labels, *change.waiting_reviews)])
         for key, time_ms, version, prediction, crc in change.predictions:
             self._predictions.take(key, Seen(time_ms, version, prediction, crc))
             self.claim(key)
+            self.claim_reviews(key)
         for trace in change.traces:
             self._labels.traces[trace.offset] = trace
         for key, timestamp, offset, label, known_ms in change.labels:
             self._label(key, Label(timestamp, offset, label, known_ms))
         for key, time_ms, crc in change.reviews:
             self._reviews.take(key, Review(time_ms, crc))
+        traces = {trace.offset: trace for trace in change.review_traces}
+        for key, timestamp, offset, label, known_ms in change.waiting_reviews:
+            # One that waited and was claimed within one flush is met here, after its prediction.
+            if key not in self.seen:
+                self._waiting_reviews.traces[offset] = traces[offset]
+                self._waiting_reviews.add(key, Label(timestamp, offset, label, known_ms))
         for key in change.orphans:
             self._labels.give_up(key)
+        for key in change.orphan_reviews:
+            self._waiting_reviews.give_up(key)
         # It is in the log already; only the store is to be told.
         self._change.predictions += change.predictions
         self._change.reviews += change.reviews

@@ -1,4 +1,4 @@
-"""Labels that wait for their predictions, with the traces of their records.
+"""Labels and reviews that wait for their predictions, with the traces of their records.
 
 A trace is all that is kept of a record: enough for a dead letter, if the prediction never comes.
 """
@@ -12,14 +12,14 @@ from monitor.observe.rejection import Trace
 
 
 class Waited(msgspec.Struct, array_like=True):
-    """Labels that wait for a prediction, with the traces of their records: a row of the store."""
+    """What waits for a prediction, with the traces of its records: a row of the store."""
 
     chain: Chain
     traces: list[Trace]
 
 
 class Claimed(NamedTuple):
-    """What became of the labels that waited for a prediction: how many were taken or repeated.
+    """What became of all that waited for a prediction: how many were taken or repeated.
 
     Those out of reach have waited in vain; their traces are taken along.
     """
@@ -30,17 +30,20 @@ class Claimed(NamedTuple):
 
 
 class Waiting:
-    """What waits, by the id of the prediction that it waits for."""
+    """Labels or reviews that wait, by the id of the prediction that they wait for.
+
+    A review stands in a chain as a label does: its decision is what it says of the prediction.
+    """
 
     def __init__(self) -> None:
-        #: Every label that waits, repeated ones too: each is accounted for when its fate is known.
+        #: All that waits, repeated labels too: each is accounted for when its fate is known.
         self.chains: dict[str, Chain] = {}
         self.traces: dict[int, Trace] = {}
         #: Ids whose row in the store is not that of today.
         self.dirty: set[str] = set()
 
     def add(self, key: str, label: Label) -> None:
-        """Let a label wait; `traces` has that of its record."""
+        """Let one wait; `traces` has that of its record."""
         self.chains[key] = with_label(self.chains.get(key, ()), label)
         self.dirty.add(key)
 
@@ -58,7 +61,7 @@ class Waiting:
     def over(self, before_ms: int) -> list[str]:
         """Ids for which nothing waits that was made at or after a time.
 
-        A chain is judged by its last label, so that all labels of one prediction share its fate.
+        A chain is judged by its last, so that all that was said of one prediction shares a fate.
         """
         return [key for key, chain in self.chains.items() if chain[-1].timestamp < before_ms]
 
