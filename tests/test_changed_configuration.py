@@ -3,10 +3,17 @@
 import random
 from typing import Any
 
+import msgspec
 import pytest
 
 from monitor.observe.model import Monitored
-from monitor.registry.specs import DataDriftSpec, PerformanceSpec, WindowSpec
+from monitor.registry.specs import (
+    DataDriftSpec,
+    LabelsSpec,
+    PerformanceSpec,
+    ReviewsSpec,
+    WindowSpec,
+)
 from tests.observe.stream import HOUR, MINUTE, T0, label, monitored, prediction
 from tests.pipeline import Pipeline, Unit
 
@@ -102,3 +109,28 @@ def _minute(time: str) -> int:
     from monitor.events.cloudevents import to_ms
 
     return (to_ms(time) - T0) // MINUTE
+
+
+def test_panes_that_no_label_reaches_any_more_are_not_counted_again_for_reviews() -> None:
+    """Predictions are remembered longer than labels ask for; half a pane of them is no outcome."""
+    reviewed = ReviewsSpec(max_delay_ms=100 * HOUR)
+    labelled = LabelsSpec(max_delay_ms=2 * HOUR, min_coverage=0.5)
+    before, after = (
+        Monitored(msgspec.structs.replace(m.spec, labels=labelled, reviews=reviewed), m.baseline)
+        for m in (model(60), model(30))
+    )
+    pipeline = Pipeline([before])
+    times = [T0 + i * 10 * MINUTE for i in range(24 * 6)]
+    pipeline.produce("predictions", [prediction(f"p{i}", t) for i, t in enumerate(times)])
+    labels = [label(f"p{i}", t + 10 * MINUTE, "no") for i, t in enumerate(times)]
+    pipeline.produce("labels", labels)
+    pipeline.run()
+    observers = [unit for unit in pipeline.units if "predictions" in unit.topics]
+    open_before = [set(unit.logic.states["m"].outcomes) for unit in observers]
+    reconfigured(pipeline, after)
+    for unit, known in zip(observers, open_before, strict=True):
+        state = unit.logic.states["m"]
+        assert sum(1 for _ in state.memory.predictions()) > 40
+        hours = {(version, start - start % HOUR) for version, start in state.outcomes}
+        assert hours
+        assert hours <= known

@@ -55,6 +55,8 @@ def _model(
             f"within {duration_text(spec.labels.max_delay_ms)}, "
             f"for at least {spec.labels.min_coverage:.0%} of the predictions",
         )
+    if spec.review_delay_ms is not None:
+        yield "reviews", f"within {duration_text(spec.review_delay_ms)}"
     yield from _memory(spec, partitions)
     yield (
         "time",
@@ -67,8 +69,8 @@ def _model(
 
 
 def _memory(spec: ModelSpec, partitions: int) -> Iterator[tuple[str, str]]:
-    """What waiting for labels costs: disk of a worker and of the brokers, and time to recover."""
-    if not (spec.labels or spec.deduplicate):
+    """What remembering costs: disk of a worker and of the brokers, and time to recover."""
+    if not spec.remembers:
         return
     found = footprint(spec, partitions)
     if found is None:

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from monitor.errors import StaleCache
-from monitor.observe.memory import Memory, unpack_change
+from monitor.observe.joinlog import unpack_change
+from monitor.observe.memory import Memory
 from monitor.observe.store import Store
 from monitor.panes.codec import FORMAT
 from monitor.panes.flush import LogRecord

@@ -11,10 +11,11 @@ from monitor.observe.accounting import Accounting
 from monitor.observe.batch import Events, Place, Predictions, Singles, alike
 from monitor.observe.columns import Block, Indexes, Times
 from monitor.observe.fold import PaneKey
-from monitor.observe.memory import Seen
 from monitor.observe.outcomes import Label, class_name, in_reach, repeated
+from monitor.observe.reasons import Reason
 from monitor.observe.redaction import Redaction
 from monitor.observe.rejection import Rejected, Trace, trace
+from monitor.observe.remembered import Seen
 from monitor.observe.state import ModelState
 from monitor.observe.watermark import Watermarks
 from monitor.panes.flush import Record
@@ -100,7 +101,7 @@ class Intake:
         )
         for n, (key, time_ms, version, name, crc, mark) in enumerate(rows):
             seen = seen_before(key)
-            if seen is not None and not state.may_forget(seen.time_ms, mark):
+            if seen is not None and not state.may_forget("predictions", seen.time_ms, mark):
                 self._repeated("predictions", state, batch, int(kept[n]), key, alike(seen.crc, crc))
                 continue
             new.append(n)
@@ -113,17 +114,27 @@ class Intake:
                 touched.add(pane)
                 if key in memory.waiting:
                     self._settle(state, key)
+            if key in memory.waiting_reviews:
+                self._settle_reviews(state, key)
         return np.array(new, dtype=np.intp), touched
 
     def _settle(self, state: ModelState, key: str) -> None:
         """Labels that waited for a prediction are counted now; those beyond its horizon never."""
         claimed = state.memory.claim(key)
         for left in claimed.lost:
-            self.reject("labels", left, orphaned(state, key))
+            self.reject("labels", left, orphaned(state, "labels", key))
         state.relabel(state.memory.seen[key], ())
         self.accounting.add("labels", "waiting", -sum((*claimed[:2], len(claimed.lost))))
         self.accounting.add("labels", "counted", claimed.taken)
         self.accounting.add("labels", "duplicate", claimed.repeated)
+
+    def _settle_reviews(self, state: ModelState, key: str) -> None:
+        """Reviews that waited for a prediction are counted now; those out of its reach never."""
+        claimed = state.memory.claim_reviews(key)
+        for left in claimed.lost:
+            self.reject("reviews", left, orphaned(state, "reviews", key))
+        self.accounting.add("reviews", "waiting", -claimed.taken - len(claimed.lost))
+        self.accounting.add("reviews", "counted", claimed.taken)
 
     def labels(self, state: ModelState, events: Singles) -> set[PaneKey]:
         """Take labels of one model in offset order; return the outcome panes touched."""
@@ -148,8 +159,8 @@ class Intake:
             label = Label(time_ms, record.offset, class_name(row.label), known_ms)
             # In this order, and nothing but waiting without its prediction, so that a label meets
             # the same fate whether it is read before or after its prediction.
-            if seen and not in_reach(label, seen.time_ms, state.max_delay_ms):
-                self.reject("labels", record, orphaned(state, key))
+            if seen and not in_reach(label, seen.time_ms, state.delays["labels"]):
+                self.reject("labels", record, orphaned(state, "labels", key))
             elif seen and repeated(chain, label):
                 self.accounting.add("labels", "duplicate")
             elif len(chain) >= LABELS_LIMIT:
@@ -165,12 +176,23 @@ class Intake:
         return touched
 
     def reviews(self, state: ModelState, events: Singles) -> None:
-        """Take reviews of one model: ids are remembered, and each is counted once."""
+        """Take reviews of one model in offset order: each is counted once, with its prediction.
+
+        Whether an id came before is decided by this topic alone, whatever becomes of the review:
+        else that would depend on whether its prediction was read sooner.
+        """
         kept = self._in_time("reviews", state, events)
         times = events.times[kept]
         found = self.marks.advance("reviews", state.id, times)
-        late = state.forgotten(times, found)
-        state.memory.fetch_reviews([events.rows[k].review_id for k in kept.tolist()])
+        if not state.reviewed:
+            why = "the model declares neither reviews nor labels; add `reviews:` to it"
+            for k in kept.tolist():
+                rejected = Rejected("reviews_undeclared", why, model_id=state.id)
+                self._refuse("reviews", events, k, rejected)
+            return
+        late, memory = state.forgotten("reviews", times, found), state.memory
+        memory.fetch_reviews([events.rows[k].review_id for k in kept.tolist()])
+        memory.fetch([events.rows[k].prediction_id for k in kept.tolist()])
         for k, time_ms, too_late, mark in zip(
             kept.tolist(), times.tolist(), late.tolist(), found.tolist(), strict=True
         ):
@@ -179,13 +201,23 @@ class Intake:
                 rejected = Rejected("late", why, outcome="late", model_id=state.id)
                 self._refuse("reviews", events, k, rejected)
                 continue
-            key, crc = events.rows[k].review_id, zlib.crc32(events.records[k].value or b"")
-            before = state.memory.reviews.get(key)
-            if before is not None and not state.may_forget(before.time_ms, mark):
+            row, record = events.rows[k], events.records[k]
+            key, crc = row.review_id, zlib.crc32(record.value or b"")
+            before = memory.reviews.get(key)
+            if before is not None and not state.may_forget("reviews", before.time_ms, mark):
                 self._repeated("reviews", state, events, k, key, before.crc == crc)
                 continue
-            state.memory.review(key, time_ms, crc)
-            self.accounting.add("reviews", "counted")
+            memory.review(key, time_ms, crc)
+            seen = memory.seen.get(row.prediction_id)
+            decision = class_name(row.final_decision)
+            review = Label(time_ms, record.offset, decision, max(time_ms, mark))
+            if seen is None:
+                memory.wait(row.prediction_id, review, trace(record, self.redaction))
+                self.accounting.add("reviews", "waiting")
+            elif in_reach(review, seen.time_ms, state.delays["reviews"]):
+                self.accounting.add("reviews", "counted")
+            else:
+                self.reject("reviews", record, orphaned(state, "reviews", row.prediction_id))
 
     def _repeated(
         self, topic: str, state: ModelState, events: Events, n: int, key: str, same: bool
@@ -229,9 +261,10 @@ def _behind(time_ms: int, mark_ms: int) -> str:
     return f"event time {rfc3339(time_ms)} is {behind} behind the watermark"
 
 
-def orphaned(state: ModelState, key: str) -> Rejected:
-    """Why a label is given up."""
+def orphaned(state: ModelState, topic: str, key: str) -> Rejected:
+    """Why a label or review is given up."""
     # Whether the prediction was never made or is long forgotten cannot be told, so neither is said.
-    within = duration_words(state.max_delay_ms)
+    within = duration_words(state.delays[topic])
     why = f"no prediction {key} within {within} before it was known"
-    return Rejected("orphan_label", why, model_id=state.id)
+    reason: Reason = "orphan_label" if topic == "labels" else "orphan_review"
+    return Rejected(reason, why, model_id=state.id)

@@ -26,8 +26,3 @@ class Monitored:
     def lateness_ms(self) -> int:
         """How long after a pane's end its events are still taken: the widest of all windows'."""
         return max((window.allowed_lateness_ms for window in self.spec.windows), default=0)
-
-    @property
-    def max_delay_ms(self) -> int:
-        """The label horizon, 0 where the model declares no labels."""
-        return self.spec.labels.max_delay_ms if self.spec.labels else 0

@@ -15,7 +15,6 @@ from monitor.observe.decode import Decoder
 from monitor.observe.fold import PaneKey
 from monitor.observe.intake import Intake, orphaned
 from monitor.observe.losses import Losses
-from monitor.observe.memory import Memory
 from monitor.observe.model import Monitored
 from monitor.observe.redaction import Redaction
 from monitor.observe.rejection import Rejected, Trace, dead_letter, trace
@@ -287,12 +286,16 @@ class ObservePartition:
         self._changed[state.id] = set()
 
     def _expire(self, state: ModelState, flush: Flush) -> None:
-        """Give up labels whose prediction can no longer come."""
-        before = state.horizon(self.marks.of("predictions", state.id)) - state.pane_ms
-        for key, traces in state.memory.orphans(before).items():
-            self.accounting.add("labels", "waiting", -len(traces))
-            for left in traces:
-                self._reject("labels", left, orphaned(state, key))
+        """Give up labels and reviews whose prediction can no longer come."""
+        mark = self.marks.of("predictions", state.id) - state.pane_ms
+        for topic, orphans in (
+            ("labels", state.memory.orphans(state.horizon("labels", mark))),
+            ("reviews", state.memory.orphan_reviews(state.horizon("reviews", mark))),
+        ):
+            for key, traces in orphans.items():
+                self.accounting.add(topic, "waiting", -len(traces))
+                for left in traces:
+                    self._reject(topic, left, orphaned(state, topic, key))
         for pane in self._relabelled[state.id]:
             message = state.outcome_snapshot(pane)
             self._keep(_outcome_row(message), encode(message), flush)
@@ -332,18 +335,20 @@ class ObservePartition:
 
     def _forget(self, state: ModelState, flush: Flush) -> None:
         """Drop what nothing can refer to any more."""
-        mark = self.marks.of("predictions", state.id)
-        if state.joins:
-            mark = min(mark, self.marks.of("labels", state.id))
-        horizon = state.horizon(mark)
+        of = {topic: state.horizon(topic, self.marks.of(topic, state.id)) for topic in INPUTS}
+        predictions = min(of[topic] for topic in state.named_by)
         # By their own watermark: it alone says which of them may still come, or come again.
-        reviews = state.horizon(self.marks.of("reviews", state.id))
-        state.memory.forget(horizon - state.pane_ms, reviews - state.pane_ms)
-        still = state.pane_ms
+        state.memory.forget(predictions - state.pane_ms, of["reviews"] - state.pane_ms)
+        still, closed = state.pane_ms, self._closed(state)
         unsent = self._unsent[state.id]
-        for key in [k for k in state.outcomes if k[1] + still <= horizon and k not in unsent]:
+        for key in [k for k in state.outcomes if k[1] + still <= closed and k not in unsent]:
             self._delete(_outcome_row(state.outcome_snapshot(key)), flush)
             del state.outcomes[key]
+
+    def _closed(self, state: ModelState) -> int:
+        """Before it, no label changes what is known of a prediction, ms."""
+        topics = ("predictions", "labels") if state.joins else ("predictions",)
+        return state.horizon("labels", min(self.marks.of(topic, state.id) for topic in topics))
 
     def _keep(self, key: bytes, value: bytes, flush: Flush) -> None:
         flush.rows[key] = value
@@ -370,7 +375,7 @@ class ObservePartition:
         """Empty the cache: it is not of this log."""
         self.cache.clear()
         for state in self.states.values():
-            state.memory = Memory(state.id, state.max_delay_ms, self.cache.store)
+            state.memory = state.empty_memory(self.cache.store)
 
     def replay(self, records: Sequence[LogRecord]) -> None:
         """Take up records of the join log, in their order, from `log_from` on."""
@@ -408,7 +413,7 @@ class ObservePartition:
             elif isinstance(message, OutcomePane):
                 outcomes.setdefault(state.id, []).append(message)
         for model, messages in outcomes.items():
-            if not self.states[model].restore_outcomes(messages):
+            if not self.states[model].restore_outcomes(messages, self._closed(self.states[model])):
                 # The rows of before are not these panes' any more: all are written anew.
                 self._relabelled[model] = set(self.states[model].outcomes)
                 self._stale |= {_outcome_row(message) for message in messages}

@@ -19,6 +19,8 @@ Reason = Literal[
     "limit_size",
     "malformed",
     "orphan_label",
+    "orphan_review",
+    "reviews_undeclared",
     "schema_encoding",
     "schema_length",
     "schema_missing",
@@ -68,6 +70,14 @@ REMEDIES: Mapping[str, str] = {
     "orphan_label": (
         "Check that prediction and label carry the same id and key, and that the label comes "
         "within `labels.max_delay`; once the prediction is there, the label can be replayed."
+    ),
+    "orphan_review": (
+        "Check that prediction and review carry the same id and key, and that the review comes "
+        "within `reviews.max_delay`; its id is taken, so that in time it needs a new one."
+    ),
+    "reviews_undeclared": (
+        "Add `reviews:` to the model's configuration, restart the workers, and replay; or stop "
+        "sending reviews for this model."
     ),
     "schema_encoding": (
         "Send packed columns as base64 of little-endian float64 or float32, and say which; "

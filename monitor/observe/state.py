@@ -7,9 +7,10 @@ import numpy.typing as npt
 
 from monitor.observe.columns import Block, Columns, Times
 from monitor.observe.fold import Fold, Pane, PaneKey
-from monitor.observe.memory import HOUR_MS, Memory, Seen
+from monitor.observe.memory import Memory
 from monitor.observe.model import Monitored
 from monitor.observe.outcomes import Chain, Classes, OutcomeCounts
+from monitor.observe.remembered import HOUR_MS, Seen
 from monitor.observe.store import Store
 from monitor.panes.codec import pack, unpack
 from monitor.panes.messages import InputPane, OutcomePane
@@ -29,7 +30,6 @@ class ModelState:
         self.id = model.spec.id
         self.pane_ms = model.spec.pane_ms
         self.lateness_ms = model.lateness_ms
-        self.max_delay_ms = model.max_delay_ms
         self.source = source
         self.columns = columns
         self.fold = Fold(model, columns)
@@ -39,12 +39,29 @@ class ModelState:
         self.outcomes: dict[PaneKey, OutcomeCounts] = {}
         #: The versions that have panes of their own, by the start of the pane.
         self.versions: dict[int, set[str]] = {}
-        self.memory = Memory(self.id, self.max_delay_ms, store)
+        self.joins = model.spec.labels is not None
+        self.reviewed = model.spec.review_delay_ms is not None
+        self.remembers = model.spec.remembers
+        #: How long after a prediction something may still refer to it, by the topic it comes from.
+        self.delays = {
+            "predictions": model.spec.join_ms,
+            "labels": model.spec.labels.max_delay_ms if model.spec.labels else 0,
+            "reviews": model.spec.review_delay_ms or 0,
+        }
+        #: The topics whose events name predictions: each may still ask for those of its delay.
+        self.named_by = (
+            "predictions",
+            *(("labels",) if self.joins else ()),
+            *(("reviews",) if self.reviewed else ()),
+        )
+        self.memory = self.empty_memory(store)
         outcomes = model.baseline.outcomes if model.baseline else None
         self.ages_ms = outcomes.ages_ms if outcomes else ()
         self.classes = Classes(outcomes.classes if outcomes else ())
-        self.joins = model.spec.labels is not None
-        self.remembers = self.joins or model.spec.deduplicate
+
+    def empty_memory(self, store: Store | None) -> Memory:
+        """The memory that a store holds."""
+        return Memory(self.id, self.delays["labels"], store, self.delays["reviews"])
 
     def pane_key(self, version: str, time_ms: int) -> PaneKey:
         """The pane of a model version that an event time falls into."""
@@ -77,18 +94,19 @@ class ModelState:
             known.add(version)
         return version
 
-    def horizon(self, mark_ms: int) -> int:
-        """Before it, nothing refers to an event any more once a watermark is at `mark_ms`."""
-        return mark_ms - self.max_delay_ms - self.lateness_ms
+    def horizon(self, topic: str, mark_ms: int) -> int:
+        """Before it, nothing of a topic whose watermark is at `mark_ms` refers to an event."""
+        return mark_ms - self.delays[topic] - self.lateness_ms
 
-    def forgotten(self, times: Times, marks: Times) -> npt.NDArray[np.bool_]:
-        """Which event times may be forgotten already, each with the watermark that it found."""
-        horizon = marks - self.max_delay_ms - self.lateness_ms - self.pane_ms
+    def forgotten(self, topic: str, times: Times, marks: Times) -> npt.NDArray[np.bool_]:
+        """Which events of a topic may be forgotten already, each with the watermark it found."""
+        horizon = marks - self.delays[topic] - self.lateness_ms - self.pane_ms
         return np.asarray(times - times % HOUR_MS + HOUR_MS <= horizon)
 
-    def may_forget(self, time_ms: int, mark_ms: int) -> bool:
-        """Whether an event of a time may be forgotten once a watermark is at `mark_ms`."""
-        return time_ms - time_ms % HOUR_MS + HOUR_MS <= self.horizon(mark_ms) - self.pane_ms
+    def may_forget(self, topic: str, time_ms: int, mark_ms: int) -> bool:
+        """Whether an event of a topic may be forgotten once its watermark is at `mark_ms`."""
+        horizon = self.horizon(topic, mark_ms) - self.pane_ms
+        return time_ms - time_ms % HOUR_MS + HOUR_MS <= horizon
 
     def outcome(self, key: PaneKey) -> OutcomeCounts:
         """The outcome pane of a key, made when first asked for."""
@@ -145,10 +163,11 @@ class ModelState:
         where = layout.blocks[message.block] if layout else slice(0, 0)
         pane.counts[where] = unpack(message.counts, pane.counts[where].size)
 
-    def restore_outcomes(self, messages: list[OutcomePane]) -> bool:
+    def restore_outcomes(self, messages: list[OutcomePane], closed_ms: int) -> bool:
         """Take up outcome panes; say whether they fit the baseline and the panes of today.
 
-        Where they don't, they are counted anew from memory, which holds all that they rest on.
+        Where they don't, they are counted anew from memory, which holds all that they rest on; of
+        panes that had ended by `closed_ms` it may hold a part, for reviews, and they are gone.
         """
         if all(m.fingerprint == self.model.fingerprint for m in messages):
             for message in messages:
@@ -157,6 +176,8 @@ class ModelState:
                 pane.counts = unpack(message.counts, pane.counts.size).reshape(pane.counts.shape)
             return True
         for _, seen in self.memory.predictions():
-            self.outcome(self.pane_key(seen.version, seen.time_ms)).predictions += 1
-            self.relabel(seen, ())
+            pane_key = self.pane_key(seen.version, seen.time_ms)
+            if pane_key[1] + self.pane_ms > closed_ms:
+                self.outcome(pane_key).predictions += 1
+                self.relabel(seen, ())
         return False

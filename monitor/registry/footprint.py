@@ -1,4 +1,4 @@
-"""What a model's memory takes: the ids that wait for labels, or that are told from repeats.
+"""What a model's memory takes: ids that wait for labels and reviews, or are told from repeats.
 
 Sizes and speed were measured with ids of 36 characters (UUIDs) and a label for each; shorter ids
 take less.
@@ -53,10 +53,9 @@ def footprint(spec: ModelSpec, partitions: int) -> Footprint | None:
     >>> round(found.ids / 1e6), round(found.store_bytes / 1e9, 1), round(found.recovery_s)
     (32, 3.6, 650)
     """
-    if spec.expected_rate is None or not (spec.labels or spec.deduplicate):
+    if spec.expected_rate is None or not spec.remembers:
         return None
     lateness = max((w.allowed_lateness_ms for w in spec.windows), default=0)
-    delay = spec.labels.max_delay_ms if spec.labels else 0
     # Forgotten by the hour, once the pane and the hour are over.
-    horizon_ms = delay + lateness + spec.pane_ms + HOUR_MS
+    horizon_ms = spec.join_ms + lateness + spec.pane_ms + HOUR_MS
     return Footprint(spec.expected_rate * horizon_ms / 1000 / partitions)

@@ -17,6 +17,7 @@ from monitor.registry.specs import (
     ModelSpec,
     PerformanceSpec,
     PredictionDriftSpec,
+    ReviewsSpec,
     Thresholds,
     WindowSpec,
     sealed,
@@ -67,6 +68,7 @@ def resolve_model(model: shape.Model, where: str, problems: Problems) -> ModelSp
         )
         if model.labels
         else None,
+        reviews=_reviews(model),
     )
     return sealed(spec)
 
@@ -103,15 +105,17 @@ class _Model:
         if not MINUTE_MS <= duration_ms(model.max_alert_age) <= LONGEST_ALERT_AGE_MS:
             self.at("max_alert_age", f"is {model.max_alert_age}; it must be from 1m to 366d")
         if model.labels:
-            self._labels(model.labels)
+            self._delay("labels.max_delay", model.labels.max_delay)
+        if model.reviews and model.reviews.max_delay is not None:
+            self._delay("reviews.max_delay", model.reviews.max_delay)
         if signals.performance:
             self._performance(signals.performance)
         if model.features:
             self._features()
 
-    def _labels(self, labels: shape.Labels) -> None:
-        if not MINUTE_MS <= duration_ms(labels.max_delay) <= LONGEST_DELAY_MS:
-            self.at("labels.max_delay", f"is {labels.max_delay}; it must be from 1m to 366d")
+    def _delay(self, key: str, delay: str) -> None:
+        if not MINUTE_MS <= duration_ms(delay) <= LONGEST_DELAY_MS:
+            self.at(key, f"is {delay}; it must be from 1m to 366d")
 
     def _performance(self, performance: shape.Performance) -> None:
         if self.model.task != "classification":
@@ -155,6 +159,13 @@ class _Model:
                         f'"{pattern}" is none of the declared features; '
                         f"{nearest(pattern, self.model.features)}",
                     )
+
+
+def _reviews(model: shape.Model) -> ReviewsSpec | None:
+    if model.reviews is None:
+        return None
+    given = model.reviews.max_delay or (model.labels.max_delay if model.labels else None)
+    return ReviewsSpec(max_delay_ms=duration_ms(given)) if given else ReviewsSpec()
 
 
 def _owners(owners: shape.Owners | None) -> dict[str, str]:

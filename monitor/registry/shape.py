@@ -163,6 +163,12 @@ class Labels(Shape, frozen=True, kw_only=True):
     min_coverage: Annotated[float, Meta(gt=0, le=1)] = 0.8
 
 
+class Reviews(Shape, frozen=True, kw_only=True):
+    """How long reviews are waited for: as long as labels unless given, 30d without labels."""
+
+    max_delay: Duration | None = None
+
+
 _BASELINE_TYPE = "is not supported yet; use type: reference with the path of a built baseline"
 
 
@@ -226,6 +232,7 @@ class Model(Shape, frozen=True, kw_only=True):
     baseline: BaselineFile | None = None
     signals: Signals
     labels: Labels | None = None
+    reviews: Reviews | None = None
 
 
 class Security(Shape, frozen=True, kw_only=True):

@@ -100,6 +100,12 @@ class LabelsSpec(Struct, frozen=True, kw_only=True):
     min_coverage: float = 0.8
 
 
+class ReviewsSpec(Struct, frozen=True, kw_only=True):
+    """How long after its prediction a human's review may come."""
+
+    max_delay_ms: int = 30 * DAY_MS
+
+
 class BaselineSpec(Struct, frozen=True, kw_only=True):
     """Where the baseline is; `path` is relative to the configuration's folder."""
 
@@ -132,6 +138,7 @@ class ModelSpec(Struct, frozen=True, kw_only=True):
     prediction_drift: PredictionDriftSpec | None = None
     performance: PerformanceSpec | None = None
     labels: LabelsSpec | None = None
+    reviews: ReviewsSpec | None = None
     config_hash: str = ""
 
     @property
@@ -139,6 +146,25 @@ class ModelSpec(Struct, frozen=True, kw_only=True):
         """The windows of all signals that are on."""
         signals = (self.data_drift, self.prediction_drift, self.performance)
         return tuple(w for signal in signals if signal is not None for w in signal.windows)
+
+    @property
+    def review_delay_ms(self) -> int | None:
+        """How long after its prediction a review may come; None where reviews are not taken.
+
+        Where labels are joined, so are reviews, and within as long: it costs nothing more.
+        """
+        declared = self.reviews or self.labels
+        return declared.max_delay_ms if declared else None
+
+    @property
+    def join_ms(self) -> int:
+        """How long a prediction is remembered for what may yet be said of it; 0 without joins."""
+        return max(self.labels.max_delay_ms if self.labels else 0, self.review_delay_ms or 0)
+
+    @property
+    def remembers(self) -> bool:
+        """Whether predictions are remembered by their ids."""
+        return self.deduplicate or self.labels is not None or self.reviews is not None
 
     @property
     def pane_ms(self) -> int:

@@ -216,7 +216,7 @@ class _Replay:
 
     def _unfit(self, letter: Letter, record: Any) -> Replayed | None:
         spec = self.config.model(letter.model)
-        if letter.data.index is not None and spec and not (spec.deduplicate or spec.labels):
+        if letter.data.index is not None and spec and not spec.remembers:
             why = "its record's other predictions would count twice: the model has deduplicate off"
             return Replayed(letter, "impossible", why)
         if record is None:

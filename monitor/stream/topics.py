@@ -22,8 +22,8 @@ Direction = Literal["in", "between", "out", "state"]
 #: `inputs` and `models` topics have the configured number of partitions: the former follow the
 #: partition of the input, the latter the model. `one` keeps a total order.
 Partitions = Literal["inputs", "models", "one"]
-#: Kept for good, for as long as a window can change, or as long as a label can come.
-Retention = int | Literal["forever", "lateness", "labels"]
+#: Kept for good, for as long as a window can change, or as long as a label or review can.
+Retention = int | Literal["forever", "lateness", "joins"]
 
 _ANSWER_S = 10.0
 _VISIBLE_S = 15.0
@@ -31,17 +31,17 @@ _VISIBLE_S = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Horizons:
-    """What the models ask of retention: the greatest allowed lateness and label delay, in ms."""
+    """What the models ask of retention: the greatest lateness, and delay of what is joined, ms."""
 
     lateness_ms: int = HOUR_MS
-    labels_ms: int = LabelsSpec().max_delay_ms
+    joins_ms: int = LabelsSpec().max_delay_ms
 
     @classmethod
     def of(cls, config: Config) -> "Horizons":
         """The horizons of a configuration's models, never below the defaults."""
         lateness = (w.allowed_lateness_ms for model in config.models for w in model.windows)
-        labels = (model.labels.max_delay_ms for model in config.models if model.labels)
-        return cls(max(cls().lateness_ms, *lateness, 0), max(cls().labels_ms, *labels, 0))
+        joins = (model.join_ms for model in config.models)
+        return cls(max(cls().lateness_ms, *lateness, 0), max(cls().joins_ms, *joins, 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +74,8 @@ class Topic:
                 return -1
             case "lateness":
                 return max(2 * horizons.lateness_ms, DAY_MS)
-            case "labels":
-                return horizons.labels_ms + 2 * DAY_MS
+            case "joins":
+                return horizons.joins_ms + 2 * DAY_MS
             case retention:
                 return retention
 
@@ -137,7 +137,7 @@ TOPICS: tuple[Topic, ...] = (
     Topic("observe-state", "state", "rows of observe", "row", "inputs", None),
     Topic("evaluate-state", "state", "rows of evaluate", "row", "models", None),
     Topic("respond-state", "state", "rows of respond", "row", "models", None),
-    Topic("join-log", "state", "joins of observe", "none", "inputs", "labels"),
+    Topic("join-log", "state", "joins of observe", "none", "inputs", "joins"),
 )
 
 

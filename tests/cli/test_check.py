@@ -77,6 +77,7 @@ def test_a_fine_configuration_is_told_in_words(
         "drop > 0.03 medium, > 0.05 high, > 0.1 critical",
         "concept > 0.03 medium, > 0.05 high, > 0.1 critical",
         "labels within 7d, for at least 80% of the predictions",
+        "reviews within 7d",
         "memory unknown; give `expected_rate`, in predictions a second",
         "time panes of 1h, events up to 30s out of order",
     ]

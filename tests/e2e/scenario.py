@@ -88,6 +88,8 @@ def _yaml(model: Model) -> str:
         settings["labels"] = {
             "max_delay": _seconds(model.max_delay), "min_coverage": model.min_coverage
         }  # fmt: skip
+    if model.review_delay is not None:
+        settings["reviews"] = {"max_delay": _seconds(model.review_delay)}
     for name in ("data_drift", "prediction_drift", "performance"):
         signal: Signal | None = getattr(model, name)
         if signal is None:
@@ -215,13 +217,16 @@ def _fraud(least: int) -> Model:
         periods=2,
         max_delay=4 * HOUR,
         min_coverage=0.5,
+        review_delay=HOUR,
     )
 
 
 def _blind(least: int) -> Model:
-    """Nobody has built its baseline."""
+    """Nobody has built its baseline; it is reviewed, and never labelled."""
     hourly = _hourly(0, least)
-    return Model("blind", {}, None, data_drift=hourly, prediction_drift=hourly)
+    return Model(
+        "blind", {}, None, data_drift=hourly, prediction_drift=hourly, review_delay=9 * HOUR
+    )
 
 
 # -- references ------------------------------------------------------------------------------------
@@ -376,8 +381,8 @@ def _traffic(
                     right = str(truth) == str(event["prediction"])
                     due = time + _delay(rng, model.max_delay, right)
                     yield from _label(event, truth, time, due, n, rng)
-                if model.max_delay is not None and n % 40 == 0:
-                    yield from _review(event, time, n, rng)
+                if n % 40 == 0:
+                    yield from _review(event, time, n)
 
 
 def record(topic: str, event: dict[str, Any], key: str | None = None) -> Sent:
@@ -436,9 +441,7 @@ def _label(
         yield arrival, record("labels", label | {"label": "unheard-of", "timestamp": time - 1000})
 
 
-def _review(
-    event: dict[str, Any], time: int, n: int, rng: np.random.Generator
-) -> Iterator[tuple[float, Sent]]:
+def _review(event: dict[str, Any], time: int, n: int) -> Iterator[tuple[float, Sent]]:
     review = {
         "review_id": f"review-{event['prediction_id']}",
         "prediction_id": event["prediction_id"],
@@ -453,13 +456,25 @@ def _review(
         yield arrival + (1 if n % 160 else 15 * HOUR), record("reviews", review)
     if n % 120 == 0:
         yield arrival + MINUTE, record("reviews", review | {"final_decision": "refer"})
+    odd = {
+        # Before its prediction, by a clock that differs.
+        "early": (160, time - MINUTE, {"timestamp": time - MINUTE}),
+        "nobody": (200, arrival, {"prediction_id": f"nobody-{n}"}),
+        "old": (280, time + 9 * HOUR, {"timestamp": time + 9 * HOUR}),
+        # In time, and known only behind the watermark of the reviews.
+        "behind": (360, time + 5 * HOUR, {}),
+    }
+    for what, (each, at, fields) in odd.items():
+        if n % each == 0:
+            review_id = f"{what}-{event['prediction_id']}"
+            yield at, record("reviews", review | {"review_id": review_id} | fields)
 
 
 def _ends(models: tuple[Model, ...]) -> Iterator[Sent]:
     """The end of every stream in every partition; and what comes after it all the same."""
     for model in models:
         end = json.dumps({"type": "end_of_stream", "model_id": model.id}).encode()
-        for topic in ("predictions", "labels"):
+        for topic in ("predictions", "labels", "reviews"):
             for partition in range(4):
                 yield Sent(topic, b"", end, partition)
     after = {
@@ -469,6 +484,8 @@ def _ends(models: tuple[Model, ...]) -> Iterator[Sent]:
     yield record("predictions", after)
     label = {"prediction_id": "c1", "model_id": "credit", "label": "approve", "timestamp": T0}
     yield record("labels", label)
+    review = label | {"review_id": "after", "reviewer_id": "ada", "final_decision": "approve"}
+    yield record("reviews", review)
 
 
 # -- what nobody can use ---------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from monitor.evaluate.outcome_sums import OutcomeSums
 from monitor.evaluate.rollup import pieces
 from monitor.observe.outcomes import Label
 from monitor.observe.rejection import trace
+from monitor.observe.waiting import Claimed
 from monitor.stats.psi import psi
 from monitor.stream.models import read_config, read_models
 from tests.e2e import verdicts
@@ -118,7 +119,7 @@ def test_the_story_has_everything(expected: Expected) -> None:
     assert reasons >= {
         "malformed", "limit_size", "limit_id", "limit_class", "limit_features", "schema_missing",
         "schema_type", "schema_version", "schema_range", "future_timestamp", "late",
-        "id_conflict", "orphan_label", "unknown_model",
+        "id_conflict", "orphan_label", "orphan_review", "reviews_undeclared", "unknown_model",
     }  # fmt: skip
     commands = {(a.topic, a.action) for a in actions(expected.judged)}
     assert commands >= {(t, t.removesuffix("s").replace("-", "_")) for t in RESPONSES}
@@ -147,8 +148,13 @@ REPLACE = OutcomeSums.restore_snapshot
 MUTATIONS: dict[str, tuple[str, Any]] = {
     "what is remembered is forgotten at once": (
         "monitor.observe.state.ModelState.horizon",
-        lambda self, mark: mark + self.pane_ms,
+        lambda self, _, mark: mark + self.pane_ms,
     ),
+    "a review finds no prediction that came after it": (
+        "monitor.observe.memory.Memory.claim_reviews",
+        lambda self, key: Claimed(0, 0, []),
+    ),
+    "what is out of reach counts": ("monitor.observe.intake.in_reach", lambda *_: True),
     "payloads are not compared": ("monitor.observe.intake.zlib.crc32", lambda value: 0),
     "a repeated snapshot is added": (
         "monitor.evaluate.outcome_sums.snapshot_key",

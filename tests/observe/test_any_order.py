@@ -65,6 +65,19 @@ def story() -> dict[str, list[Any]]:
             reviews.append((t + rng.randrange(30 * HOUR), review(n, t)))
             if n % 3 == 0:
                 reviews.append((t + HOUR, review(n, t, final_decision="yes")))
+        if n % 10 == 0:  # nobody ever made that prediction; and said twice
+            orphan = review(n, t, review_id=f"x{n}", prediction_id=f"x{n}")
+            reviews += [(t, orphan), (t + rng.randrange(20 * HOUR), orphan)]
+        if n % 11 == 0:  # read before its prediction, whichever order the topics have
+            reviews.append((t - 3 * HOUR, review(n, t - 3 * HOUR, review_id=f"early{n}")))
+        if n % 12 == 0:  # too old for its prediction, by its own time or as it was known
+            old = review(n, t + DELAY + MINUTE, review_id=f"old{n}")
+            reviews.append((old["timestamp"], old))
+            known = review(n, t + 7 * HOUR, review_id=f"known{n}")
+            reviews.append((t + 9 * HOUR, known))
+        if n % 13 == 0:  # one id for two predictions, the second of which comes later
+            reviews.append((t, review(n, t, review_id=f"two{n}")))
+            reviews.append((t + 1, review(n + 300, t, review_id=f"two{n}")))
     logs = {"labels": labels, "reviews": reviews}
     in_order = {
         topic: [e for _, e in sorted(log, key=lambda pair: pair[0])] for topic, log in logs.items()
@@ -72,7 +85,7 @@ def story() -> dict[str, list[Any]]:
     return {
         "predictions": [*predictions, END],
         "labels": [*in_order["labels"], END, *in_order["labels"][-5:]],
-        "reviews": in_order["reviews"],
+        "reviews": [*in_order["reviews"], END],
     }
 
 
@@ -122,6 +135,9 @@ def test_every_fate_occurs() -> None:
     assert "waiting" not in rows["labels"]
     assert rows["labels!reasons"]["orphan_label"] > 300
     assert rows["reviews"].keys() >= {"counted", "duplicate", "late", "dead"}
+    assert "waiting" not in rows["reviews"]
+    assert rows["reviews!reasons"]["orphan_review"] > 200
+    assert rows["reviews!reasons"]["id_conflict"] > 100
     revisions = {e["data"]["revision"] for e in PLAIN["findings"].values()}
     assert revisions == {0, 1}
 
@@ -134,10 +150,12 @@ def test_an_orphan_keeps_its_place_and_its_payload() -> None:
     pipeline = Pipeline([MODEL])
     for topic, events in story().items():
         pipeline.produce(topic, events)
-    letters = [e["data"] for e in PLAIN["dead"].values() if e["data"]["topic"] == "labels"]
-    assert len(letters) == PLAIN["accounting"]["labels"]["dead"]
-    for letter in letters:
-        value = pipeline.logs["labels", letter["partition"]][letter["offset"]].value
+    letters = [e["data"] for e in PLAIN["dead"].values()]
+    said = [x for x in letters if x["topic"] != "predictions"]
+    dead = (PLAIN["accounting"][topic]["dead"] for topic in ("labels", "reviews"))
+    assert len(said) == sum(dead)
+    for letter in said:
+        value = pipeline.logs[letter["topic"], letter["partition"]][letter["offset"]].value
         assert value is not None
         assert letter["size"] == len(value)
         assert letter["sha256"] == hashlib.sha256(value).hexdigest()

@@ -1,6 +1,6 @@
 """What becomes of bad input, row by row: its outcome, its reason, and a letter that tells of it.
 
-A row of the table is a line of `ROWS`; the two that observe doesn't know yet stand in `MISSING`.
+A row of the table is a line of `ROWS`; the one that observe doesn't know yet stands in `MISSING`.
 """
 
 import base64
@@ -14,6 +14,7 @@ import pytest
 from monitor.observe.accounting import unbalanced
 from monitor.observe.partition import ObservePartition
 from monitor.observe.reasons import REMEDIES, Reason
+from monitor.registry.specs import ReviewsSpec
 from tests.observe.stream import HOUR, MINUTE, T0, label, log, monitored, prediction
 
 APPEND_MS = T0 + 1000 * HOUR
@@ -23,6 +24,7 @@ REVIEW = {
     "review_id": "r", "prediction_id": "p", "model_id": "m", "reviewer_id": "ann",
     "final_decision": "yes", "timestamp": T0,
 }  # fmt: skip
+UNLABELLED: dict[str, Any] = {"labels": None, "performance": None}
 END = {"type": "end_of_stream", "model_id": "m"}
 COLUMNS: dict[str, Any] = {
     "batch_id": "b", "model_id": "m", "model_version": "1", "timestamp": T0,
@@ -65,7 +67,8 @@ ROWS = [
     Row("bad UTF-8", "predictions", raw('"<>"').replace(b"<>", b"\xff"),
         (DEAD, "malformed", "utf-8")),
     Row("a depth of 17", "reviews", raw("[" * 16 + "]" * 16, REVIEW), (DEAD, "malformed", "16 d")),
-    Row("a depth of 16", "reviews", raw("[" * 15 + "]" * 15, REVIEW), COUNTED),
+    Row("a depth of 16", "reviews", raw("[" * 15 + "]" * 15, REVIEW), COUNTED,
+        before=[("predictions", OK)]),
     Row("NaN", "predictions", raw("NaN"), (DEAD, "malformed", "")),
     Row("Infinity", "labels", raw("-Infinity", LABEL), (DEAD, "malformed", "")),
     Row("a huge integer", "predictions", OK | {"prediction": 10**400}, (DEAD, "malformed", "")),
@@ -141,14 +144,32 @@ ROWS = [
         (DEAD, "schema_encoding", "$.predictions.encoding")),
     Row("a label of a model that declares none", "labels", LABEL,
         (DEAD, "labels_undeclared", "add `labels:` to its configuration"),
-        model={"labels": None, "performance": None}),
+        model=UNLABELLED),
+    Row("a review before its prediction", "reviews", REVIEW, ("waiting", "", "")),
+    Row("a review whose prediction never came", "reviews", REVIEW,
+        (DEAD, "orphan_review", "no prediction p within 8 h"), after=[("predictions", END)]),
+    Row("a review whose prediction comes", "reviews", REVIEW, COUNTED,
+        after=[("predictions", OK), ("predictions", END)]),
+    Row("a review at the greatest delay", "reviews", REVIEW | {"timestamp": T0 + 8 * HOUR}, COUNTED,
+        before=[("predictions", OK)]),
+    Row("a review beyond the greatest delay", "reviews",
+        REVIEW | {"timestamp": T0 + 8 * HOUR + 1}, (DEAD, "orphan_review", "within 8 h"),
+        before=[("predictions", OK)]),
+    Row("a review beyond a delay of its own", "reviews", REVIEW | {"timestamp": T0 + HOUR + 1},
+        (DEAD, "orphan_review", "within 1 h"), before=[("predictions", OK)],
+        model={"reviews": ReviewsSpec(max_delay_ms=HOUR)}),
+    Row("a review that comes later than any label", "reviews",
+        REVIEW | {"timestamp": T0 + 20 * HOUR}, COUNTED,
+        before=[("predictions", OK), ("labels", END), ("predictions", END)],
+        model={"reviews": ReviewsSpec(max_delay_ms=20 * HOUR)}),
+    Row("a review of a model that declares reviews alone", "reviews",
+        REVIEW | {"timestamp": T0 + 3 * HOUR}, COUNTED,
+        before=[("predictions", OK), ("predictions", END)],
+        model={**UNLABELLED, "reviews": ReviewsSpec(max_delay_ms=3 * HOUR), "deduplicate": False}),
+    Row("a review of a model that declares neither", "reviews", REVIEW,
+        (DEAD, "reviews_undeclared", "add `reviews:`"), model=UNLABELLED),
 ]  # fmt: skip
 MISSING = [
-    pytest.param(
-        Row("a review whose prediction never came", "reviews", REVIEW,
-            (DEAD, "orphan_review", "no prediction p"), after=[("predictions", END)]),
-        marks=pytest.mark.xfail(raises=AssertionError, reason="reviews are not joined yet"),
-    ),
     pytest.param(
         Row("a forged approval", "approvals", {"approval_id": "a", "signature": "forged"},
             (DEAD, "bad_signature", "")),

@@ -9,14 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.errors import StaleCache
-from monitor.observe import memory as module
+from monitor.observe import remembered
 from monitor.observe.cache import Cache
-from monitor.observe.memory import HOUR_MS, Memory, Seen
+from monitor.observe.memory import Memory
 from monitor.observe.outcomes import Label
 from monitor.observe.rejection import Trace
+from monitor.observe.remembered import HOUR_MS, Seen
 from monitor.observe.store import DictStore
 
-DELAY = 5 * HOUR_MS
+DELAY, REVIEW_DELAY = 5 * HOUR_MS, 3 * HOUR_MS
 IDS = [f"p{n}" for n in range(12)]
 
 
@@ -26,7 +27,7 @@ class Partition:
     def __init__(self, store: DictStore | None = None, log: list[bytes] | None = None) -> None:
         self.log = [] if log is None else log
         self.cache = Cache(store or DictStore(), ["m"])
-        self.memory = Memory("m", DELAY, self.cache.store)
+        self.memory = Memory("m", DELAY, self.cache.store, REVIEW_DELAY)
 
     def flush(self, told: bool = True) -> None:
         records = self.cache.drain([self.memory])
@@ -34,11 +35,12 @@ class Partition:
         if told:
             self.cache.commit(len(self.log) - 1 if records else None, [self.memory])
 
-    def replay(self, step: int) -> None:
-        """Come back: with the cache as far as it goes, and the log from there."""
+    def replay(self, step: int, most: int | None = None) -> None:
+        """Come back: with the cache as far as it goes, and the log from there, or a part of it."""
         start = self.cache.log_from or 0
-        for first in range(start, len(self.log), step):
-            records = list(enumerate(self.log))[first : first + step]
+        end = len(self.log) if most is None else min(start + most, len(self.log))
+        for first in range(start, end, step):
+            records = list(enumerate(self.log))[first : min(first + step, end)]
             self.cache.replay(records, {"m": self.memory})
 
     @property
@@ -49,8 +51,10 @@ class Partition:
         return (
             {key: (s.time_ms, s.prediction, s.chain) for key, s in memory.predictions()},
             dict(memory.waiting),
+            dict(memory.waiting_reviews),
             {key: memory.reviews[key] for key in IDS if key in memory.reviews},
-            sorted(t.offset for t in memory._traces.values()),
+            sorted(t.offset for t in memory._labels.traces.values()),
+            sorted(t.offset for t in memory._waiting_reviews.traces.values()),
         )
 
 
@@ -67,7 +71,9 @@ class Story:
             self.now += self.draw.choice([0, HOUR_MS // 7, HOUR_MS, 3 * HOUR_MS])
             self.offset += 1
             yield (
-                self.draw.choice(["predict", "predict", "label", "label", "review", "forget"]),
+                self.draw.choice(
+                    ["predict", "predict", "label", "label", "review", "review", "forget"]
+                ),
                 self.draw.choice(IDS),
                 max(0, self.now - self.draw.choice([0, HOUR_MS, 2 * HOUR_MS])),
                 self.offset,
@@ -83,6 +89,7 @@ def play(memory: Memory, step: Any) -> None:
         if key not in memory.seen:
             memory.remember(key, Seen(at, "1", name, offset))
             memory.claim(key)
+            memory.claim_reviews(key)
     elif kind == "label":
         memory.fetch([key])
         label = Label(at, offset, name, at)
@@ -90,14 +97,17 @@ def play(memory: Memory, step: Any) -> None:
         memory.label(key, label, Trace(offset, 0, 2, b"", b"{}") if waits else None)
     elif kind == "review":
         memory.fetch_reviews([key])
+        memory.fetch([key])
         if key not in memory.reviews:
             memory.review(key, at, offset)
+            if key not in memory.seen:
+                memory.wait(key, Label(at, offset, name, at), Trace(offset, 0, 2, b"", b"{}"))
 
 
 @settings(max_examples=300, deadline=None)
 @given(
     st.integers(0, 10**9),
-    st.lists(st.sampled_from(["", "", "flush", "flush", "untold", "crash", "move"]), min_size=40,
+    st.lists(st.sampled_from(["", "", "flush", "untold", "crash", "move", "twice"]), min_size=40,
              max_size=40),
     st.integers(1, 3),
 )  # fmt: skip
@@ -105,7 +115,8 @@ def test_memory_is_the_same_whatever_is_flushed_evicted_lost_or_moved(
     seed: int, ends: list[str], step: int
 ) -> None:
     """Beside a memory that never flushes, so that all of it is always at hand."""
-    story, plain, partition = Story(seed), Memory("m", DELAY), Partition()
+    story, partition = Story(seed), Partition()
+    plain = Memory("m", DELAY, review_delay_ms=REVIEW_DELAY)
     store = partition.cache.store
     assert isinstance(store, DictStore)
     for what, end in zip(story.steps(40), ends, strict=True):
@@ -115,14 +126,18 @@ def test_memory_is_the_same_whatever_is_flushed_evicted_lost_or_moved(
             # As observe does: labels are given up before a flush, and the rest forgotten after it.
             before = what[2] - DELAY
             assert plain.orphans(before) == partition.memory.orphans(before)
+            before = what[2] - REVIEW_DELAY
+            assert plain.orphan_reviews(before) == partition.memory.orphan_reviews(before)
             partition.flush()
-            plain.forget(before, before)
-            partition.memory.forget(before, before)
+            plain.forget(what[2] - DELAY, before)
+            partition.memory.forget(what[2] - DELAY, before)
         if end == "flush":
             partition.flush()
         elif end:
             partition.flush(told=end != "untold")
             store = store if end != "move" else DictStore()
+            if end == "twice":  # and again, before it has come back
+                Partition(store, partition.log).replay(step, most=step)
             partition = Partition(store, partition.log)
             partition.replay(step)
     whole = Partition()
@@ -148,7 +163,7 @@ def test_after_a_commit_only_what_has_changed_since_is_at_hand() -> None:
 def test_what_is_forgotten_leaves_the_store_too_a_part_at_a_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "SWEPT", 10)
+    monkeypatch.setattr(remembered, "SWEPT", 10)
     partition = Partition()
     for hour in range(4):
         for n in range(20):

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from monitor.observe.memory import ENTRIES, HOUR_MS, TRACES, Memory, Seen, unpack_change
+from monitor.observe.joinlog import ENTRIES, TRACED, unpack_change
+from monitor.observe.memory import Memory
 from monitor.observe.outcomes import Label
 from monitor.observe.rejection import Trace
+from monitor.observe.remembered import HOUR_MS, Seen
 
 #: What the producer of a flush refuses: the flush would never succeed.
 LIMIT = 1_000_000
@@ -54,9 +56,22 @@ def reviews(memory: Memory, n: int) -> None:
         memory.review(noise(120) + str(i), 2**42, 2**32 - 1)
 
 
+def waiting_reviews(memory: Memory, n: int) -> None:
+    for i in range(n):
+        name = "".join(random.choices(ALPHABET, k=128))
+        review = Label(2**42, 2**40 + i, name, 2**62)
+        memory.wait(noise(128), review, trace(2**40 + i, os.urandom(1024)))
+
+
 @pytest.mark.parametrize(
     ("fill", "n"),
-    [(longest, ENTRIES), (labels, ENTRIES), (waiting, TRACES), (reviews, ENTRIES)],
+    [
+        (longest, ENTRIES),
+        (labels, TRACED),
+        (waiting, TRACED),
+        (reviews, ENTRIES),
+        (waiting_reviews, TRACED),
+    ],
 )
 def test_a_record_of_the_log_is_never_too_large_for_kafka(
     fill: Callable[[Memory, int], None], n: int
@@ -74,13 +89,16 @@ def test_nothing_is_lost_where_a_flush_is_cut_into_many_records() -> None:
     for n in range(3 * ENTRIES + 7):
         memory.remember(f"p{n}", seen(n))
         memory.label(f"p{n}", Label(n, n, "yes", n))
-    waiting(memory, 2 * TRACES + 3)
+    waiting(memory, 2 * TRACED + 3)
+    waiting_reviews(memory, 2 * TRACED + 1)
     for record in memory.drain():
         again.restore(unpack_change(record))
     assert again.seen == memory.seen
     assert again.waiting == memory.waiting
+    assert again.waiting_reviews == memory.waiting_reviews
+    assert len(again.waiting_reviews) == 2 * TRACED + 1
     assert len(again.seen) == 3 * ENTRIES + 7
-    assert len(again.waiting) == 2 * TRACES + 3
+    assert len(again.waiting) == 2 * TRACED + 3
 
 
 def test_a_drain_hands_each_change_out_once() -> None:
@@ -151,3 +169,44 @@ def test_a_prediction_claims_its_labels_and_leaves_those_out_of_reach() -> None:
     assert (claimed.taken, claimed.repeated) == (2, 1)
     assert [t.offset for t in claimed.lost] == [3]
     assert memory.seen["p"].chain == (Label(10, 0, "yes", 10), Label(20, 2, "no", 20))
+
+
+def test_a_prediction_claims_its_reviews_and_leaves_those_out_of_reach() -> None:
+    memory = Memory("m", DELAY, review_delay_ms=HOUR_MS)
+    for offset, time in enumerate([10, 10, HOUR_MS + 5, HOUR_MS + 6]):
+        memory.wait("p", Label(time, offset, "yes", time), trace(offset))
+    memory.remember("p", seen(5))
+    claimed = memory.claim_reviews("p")
+    assert (claimed.taken, [t.offset for t in claimed.lost]) == (3, [3])
+    assert memory.waiting_reviews == {}
+    assert memory.claim_reviews("p").taken == 0
+
+
+def test_reviews_wait_until_their_prediction_can_no_longer_come() -> None:
+    """And labels of the same prediction wait by themselves."""
+    memory = Memory("m", DELAY, review_delay_ms=DELAY)
+    memory.wait("p", Label(100, 1, "yes", 100), trace(1))
+    memory.wait("p", Label(300, 2, "no", 300), trace(2))
+    memory.wait("q", Label(200, 3, "no", 200), trace(3))
+    memory.label("q", Label(900, 3, "no", 900), trace(3))
+    gone = memory.orphan_reviews(201)
+    assert {key: [t.offset for t in traces] for key, traces in gone.items()} == {"q": [3]}
+    assert memory.orphans(201) == {}
+    gone = memory.orphan_reviews(301)
+    assert {key: [t.offset for t in traces] for key, traces in gone.items()} == {"p": [1, 2]}
+    again = Memory("m", DELAY, review_delay_ms=DELAY)
+    for record in memory.drain():
+        again.restore(unpack_change(record))
+    assert again.waiting_reviews == memory.waiting_reviews == {}
+    assert again.waiting == memory.waiting == {"q": (Label(900, 3, "no", 900),)}
+
+
+def test_a_label_that_waits_and_its_trace_are_in_one_record() -> None:
+    """A crash between two records of a replay would else part them for good."""
+    memory = Memory("m", DELAY, review_delay_ms=DELAY)
+    waiting(memory, TRACED + 3)
+    waiting_reviews(memory, TRACED + 3)
+    for change in map(unpack_change, memory.drain()):
+        assert [label[2] for label in change.labels] == [t.offset for t in change.traces]
+        offsets = [review[2] for review in change.waiting_reviews]
+        assert offsets == [t.offset for t in change.review_traces]

@@ -11,7 +11,8 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.observe.memory import Memory, unpack_change
+from monitor.observe.joinlog import unpack_change
+from monitor.observe.memory import Memory
 from monitor.observe.model import Monitored
 from monitor.observe.outcomes import Label
 from monitor.observe.partition import ObservePartition

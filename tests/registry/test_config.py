@@ -94,6 +94,28 @@ def test_what_is_left_out_has_the_defaults_of_the_specification() -> None:
 
 
 @pytest.mark.parametrize(
+    ("keys", "delay_ms", "remembered_ms"),
+    [
+        ("", None, 0),
+        ("reviews: ", 30 * DAY_MS, 30 * DAY_MS),
+        ("reviews: {max_delay: 3d}", 3 * DAY_MS, 3 * DAY_MS),
+        ("labels: {max_delay: 5d}", 5 * DAY_MS, 5 * DAY_MS),
+        ("labels: {max_delay: 5d}, reviews: ", 5 * DAY_MS, 5 * DAY_MS),
+        ("labels: {max_delay: 5d}, reviews: {max_delay: 3d}", 3 * DAY_MS, 5 * DAY_MS),
+        ("labels: {max_delay: 5d}, reviews: {max_delay: 9d}", 9 * DAY_MS, 9 * DAY_MS),
+    ],
+)
+def test_reviews_may_come_as_late_as_they_or_else_the_labels_declare(
+    keys: str, delay_ms: int | None, remembered_ms: int
+) -> None:
+    text = f"models: [{{id: m, deduplicate: false, signals: {{data_drift: }}, {keys}}}]"
+    (model,) = load_config(text, "c.yaml").models
+    assert model.review_delay_ms == delay_ms
+    assert model.join_ms == remembered_ms
+    assert model.remembers == bool(keys)
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "models:\n- id: m\n  signals:\n    data_drift:\n",
@@ -307,6 +329,7 @@ def of_kafka(extra: str) -> str:
         (of_model("baseline: {id: a, path: b}"), 2, '"id" in baseline is not supported yet'),
         (of_model("labels: {max_delay: 0s}"), 2, "labels.max_delay is 0s; it must be from 1m to"),
         (of_model("labels: {max_delay: 400d}"), 2, "labels.max_delay is 400d; it must be from 1m"),
+        (of_model("reviews: {max_delay: 0s}"), 2, "reviews.max_delay is 0s; it must be from 1m to"),
         (of_model("labels: {min_coverage: 0}"), 2, "min_coverage is 0; it must be more than 0"),
         (of_model("labels: {min_coverage: 1.1}"), 2, "min_coverage is 1.1; it must be at most 1"),
         (of_drift("disorder: 1m"), 3, 'in signals.data_drift; it belongs in "a model"'),

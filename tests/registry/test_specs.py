@@ -62,7 +62,7 @@ def test_every_field_but_the_hash_itself_is_in_the_hash() -> None:
         "deduplicate": False, "expected_rate": 5.0, "features": {"a": "numeric"},
         "personal": ["a"], "positive": "1", "max_alert_age_ms": 1,
         "baseline": {"type": "reference", "path": "b.json"}, "data_drift": {},
-        "prediction_drift": {}, "performance": {}, "labels": {}, "config_hash": "x",
+        "prediction_drift": {}, "performance": {}, "labels": {}, "reviews": {}, "config_hash": "x",
     }  # fmt: skip
     assert set(changed) == set(ModelSpec.__struct_fields__)
     hashes = {

@@ -146,7 +146,7 @@ def test_settings_that_would_lose_state_are_refused(kafka: EmbeddedKafka, namesp
     other = namespace + "-b"
     asyncio.run(create_topics(spec(kafka), other))
     with pytest.raises(TopicMismatch, match=r"join-log has retention\.ms=2764800000, must have 34"):
-        asyncio.run(create_topics(spec(kafka), other, Horizons(labels_ms=38 * DAY_MS)))
+        asyncio.run(create_topics(spec(kafka), other, Horizons(joins_ms=38 * DAY_MS)))
 
 
 def test_what_kafka_refuses_is_one_line(kafka: EmbeddedKafka, namespace: str) -> None:

@@ -96,7 +96,7 @@ def take(log: Iterable[Entry], models: Sequence[Model]) -> Taken:
     for topics in partitions.values():
         rows = _predictions(topics["predictions"], known, taken)
         _labels(topics["labels"], known, rows, taken)
-        _reviews(topics["reviews"], known, taken)
+        _reviews(topics["reviews"], known, rows, taken)
     return taken
 
 
@@ -128,11 +128,10 @@ def _predictions(
         mark = greatest.get(model.id, -EVER) - model.disorder
         greatest[model.id] = max(time, greatest.get(model.id, -EVER))
         key = (model.id, event["prediction_id"])
-        remembers = model.deduplicate or model.max_delay is not None
         if time - time % model.pane + model.pane + model.lateness <= mark:
             taken.fates[entry.place] = Fate("late", "late", model.id)
             taken.lose(model, before, "late")
-        elif remembers and key in seen:
+        elif model.remembers and key in seen:
             same = seen[key] == entry.value
             taken.fates[entry.place] = (
                 Fate("duplicate", "", model.id) if same else Fate("dead", "id_conflict", model.id)
@@ -187,13 +186,21 @@ def _labels(
         taken.fates[entry.place] = fate
 
 
-def _reviews(log: Sequence[Entry], models: Mapping[str, Model], taken: Taken) -> None:
+def _reviews(
+    log: Sequence[Entry],
+    models: Mapping[str, Model],
+    rows: Mapping[tuple[str, str], Row],
+    taken: Taken,
+) -> None:
     greatest: dict[str, int] = {}
     seen: dict[tuple[str, str], bytes] = {}
     for entry in log:
         try:
             event = _parsed(entry, models)
-            if event is None or event == "end":
+            if event is None:
+                continue
+            if event == "end":
+                greatest[json.loads(entry.value or b"")["model_id"]] = EVER
                 continue
             ids = ("review_id", "prediction_id", "reviewer_id")
             _fields(event, ids=ids, scalars=("final_decision",))
@@ -203,13 +210,19 @@ def _reviews(log: Sequence[Entry], models: Mapping[str, Model], taken: Taken) ->
             continue
         mark = greatest.get(model.id, -EVER) - model.disorder
         greatest[model.id] = max(time, greatest.get(model.id, -EVER))
-        key = (model.id, event["review_id"])
-        behind = (model.max_delay or 0) + model.lateness + model.pane
-        if time - time % HOUR + HOUR <= mark - behind:
+        key, within = (model.id, event["review_id"]), model.reviewed_within
+        row = rows.get((model.id, event["prediction_id"]))
+        if within is None:
+            fate = Fate("dead", "reviews_undeclared", model.id)
+        elif time - time % HOUR + HOUR <= mark - within - model.lateness - model.pane:
             fate = Fate("late", "late", model.id)
         elif key not in seen:
             seen[key] = entry.value or b""
-            fate = Fate("counted", "", model.id)
+            known = max(time, mark)
+            reached = row and known - row.time <= within and row.time - time <= within
+            fate = Fate(
+                "counted" if reached else "dead", "" if reached else "orphan_review", model.id
+            )
         elif seen[key] == entry.value:
             fate = Fate("duplicate", "", model.id)
         else:

@@ -68,6 +68,7 @@ class Model:
     periods: int = 4
     max_delay: int | None = None
     min_coverage: float = 0.8
+    review_delay: int | None = None
     disorder: int = 30 * SECOND
     deduplicate: bool = True
     authority: str = "dry_run"
@@ -88,6 +89,16 @@ class Model:
         """What all windows are made of: the longest that divides them, of an hour at most."""
         common = int(np.gcd.reduce([n for s in self.signals for n in (s.size, s.hop)]))
         return next(common // n for n in count(1) if common % n == 0 and common // n <= HOUR)
+
+    @property
+    def reviewed_within(self) -> int | None:
+        """How long after its prediction a review counts; None where none does."""
+        return self.max_delay if self.review_delay is None else self.review_delay
+
+    @property
+    def remembers(self) -> bool:
+        """Whether a prediction is known by its id when it comes again."""
+        return self.deduplicate or self.reviewed_within is not None
 
     @property
     def ages(self) -> tuple[int, ...]:
