@@ -2,16 +2,34 @@
 
 import json
 import random
+from functools import cache
 
 import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from monitor.observe.accounting import unbalanced
-from tests.observe.stream import HOUR, T0, label, monitored, prediction
+from monitor.observe.model import Monitored
+from monitor.registry.specs import DataDriftSpec, PredictionDriftSpec, WindowSpec
+from tests.observe.stream import HOUR, MINUTE, T0, label, monitored, prediction
 from tests.pipeline import Pipeline
 
+
+def early(size: int, hop: int) -> WindowSpec:
+    """A provisional window, in minutes."""
+    return WindowSpec(
+        size_ms=size * MINUTE,
+        hop_ms=hop * MINUTE,
+        allowed_lateness_ms=10 * MINUTE,
+        provisional=True,
+    )
+
+
 MODEL = monitored()
+PROVISIONAL = monitored(
+    data_drift=DataDriftSpec(windows=(early(60, 60), early(30, 15)), min_samples=20),
+    prediction_drift=PredictionDriftSpec(windows=(early(120, 60),), min_samples=20),
+)
 
 
 def story(seed: int, n: int = 900) -> tuple[list[object], list[object]]:
@@ -35,6 +53,8 @@ def story(seed: int, n: int = 900) -> tuple[list[object], list[object]]:
             predictions.append(event | {"score": 0.9})
         if i % 23 == 0:
             predictions.append(prediction(f"late{i}", t - 3 * HOUR))
+        if i % 5 == 0:  # within the lateness
+            predictions.append(prediction(f"behind{i}", t - 8 * MINUTE))
         if i % 29 == 0:
             predictions.append(b'{"broken"')
         if i % 10:
@@ -49,8 +69,10 @@ def story(seed: int, n: int = 900) -> tuple[list[object], list[object]]:
     return [*predictions, end], [*(event for _, event in labels), end]
 
 
-def run(seed: int, schedule: random.Random | None, crashes: float) -> Pipeline:
-    pipeline = Pipeline([MODEL])
+def run(
+    seed: int, schedule: random.Random | None, crashes: float, model: Monitored = MODEL
+) -> Pipeline:
+    pipeline = Pipeline([model])
     predictions, labels = story(seed)
     pipeline.produce("predictions", predictions)
     pipeline.produce("labels", labels)
@@ -67,6 +89,36 @@ def test_events_depend_on_event_time_alone(seed: int, order: int, crashes: float
         assert drawn.events(topic) == plain.events(topic)
     assert drawn.accounting().to_rows() == plain.accounting().to_rows()
     assert plain.events("drift-events")
+
+
+@cache
+def undisturbed(seed: int) -> Pipeline:
+    return run(seed, None, 0.0, PROVISIONAL)
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(seed=st.integers(0, 1), order=st.integers(0, 10**6), crashes=st.sampled_from([0.0, 0.15]))
+def test_provisional_verdicts_and_their_revisions_do_too(
+    seed: int, order: int, crashes: float
+) -> None:
+    """Both verdicts of a window, each published once, say the same however flushes fell."""
+    plain = undisturbed(seed)
+    drawn = run(seed, random.Random(order), crashes, PROVISIONAL)
+    for topic in ("drift-events", "alerts", "review-mode", "retraining", "rollbacks"):
+        assert drawn.events(topic) == plain.events(topic)
+        assert len(drawn.published(topic)) == len(drawn.events(topic))
+    told = [event["data"] for event in drawn.events("drift-events").values()]
+    counts: dict[str, dict[int, int]] = {}
+    for data in told:
+        assert data["provisional"] == (not data["decidable"] and not data["settled"])
+        if data["kind"] == "window" and data["age_ms"] is None and data["model_version"]:
+            assert data["provisional"] == (data["revision"] == 0)
+            counts.setdefault(data["event_key"], {})[data["revision"]] = data["predictions"]
+    both = [rows for rows in counts.values() if rows.keys() == {0, 1}]
+    assert all(rows[0] <= rows[1] for rows in both)
+    assert any(rows[0] < rows[1] for rows in both)
+    assert any(rows[0] == rows[1] for rows in both)
+    assert all(rows.keys() in ({1}, {0, 1}) for rows in counts.values())
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -109,19 +161,26 @@ def test_every_kind_of_blemish_is_told_apart() -> None:
 
 
 LIVE = monitored(clock="append")
+LIVE_EARLY = monitored(
+    clock="append", data_drift=DataDriftSpec(windows=(early(60, 60),), min_samples=50)
+)
 TOPICS = ("predictions", "labels", "reviews")
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(order=st.integers(0, 10**6), crashes=st.sampled_from([0.0, 0.1]))
-def test_a_live_stream_is_judged_whole(order: int, crashes: float) -> None:
+@given(
+    order=st.integers(0, 10**6),
+    crashes=st.sampled_from([0.0, 0.1]),
+    model=st.sampled_from([LIVE, LIVE_EARLY]),
+)
+def test_a_live_stream_is_judged_whole(order: int, crashes: float, model: Monitored) -> None:
     """Whatever is counted stands in a window, though partitions idle, wake up late and crash.
 
     Bursts of events with silences between, up to two hours late; heartbeats follow the broker's
     clock. What time has gone past must be told as late, never be counted and judged nowhere.
     """
     draw = random.Random(order)
-    pipeline = Pipeline([LIVE])
+    pipeline = Pipeline([model])
     observers = [u for u in pipeline.units if "predictions" in u.topics]
     now, made = T0 + HOUR, 0
 
@@ -155,4 +214,6 @@ def test_a_live_stream_is_judged_whole(order: int, crashes: float) -> None:
     counts = pipeline.accounting().counts
     assert counts["predictions", "read"] == made
     assert unbalanced(pipeline.accounting()) == {}
-    assert sum(d["predictions"] for d in windows) == counts["predictions", "counted"]
+    decidable = sum(d["predictions"] for d in windows if d["decidable"])
+    assert decidable == counts["predictions", "counted"]
+    assert any(d["provisional"] for d in windows) == (model is LIVE_EARLY)

@@ -115,12 +115,16 @@ def _windows(
         yield (
             "" if n else signal,
             f"windows of {duration_text(window.size_ms)}{every}, open {_late(window)} for late "
-            f"events, at least {least:,} {what}",
+            f"events{_early(window)}, at least {least:,} {what}",
         )
 
 
 def _late(window: WindowSpec) -> str:
     return f"{duration_text(window.allowed_lateness_ms)} longer"
+
+
+def _early(window: WindowSpec) -> str:
+    return " and judged before too" if window.provisional else ""
 
 
 def _patterns(include: tuple[str, ...], exclude: tuple[str, ...]) -> str:

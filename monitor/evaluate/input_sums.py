@@ -78,6 +78,8 @@ class InputSums:
         self.width = layout.width if layout else 0
         #: Snapshots that some source partition has not passed, by the start of our pane.
         self.waiting: dict[int, dict[Key, InputPane]] = {}
+        #: What came on time in them, where windows are provisional; alike.
+        self.on_time: dict[int, dict[Key, InputPane]] = {}
         #: Sums of each unit, by start and version.
         self.sums: tuple[dict[int, dict[str, Sum]], ...] = tuple({} for _ in self.units)
         #: Predictions counted under other configurations, by start, version and fingerprint.
@@ -88,7 +90,7 @@ class InputSums:
         self.gone = [UNHEARD] * len(self.units)
         #: Rows that have changed since they were last asked for; None where one has gone.
         self.rows: dict[Key, bytes | None] = {}
-        self._totals: dict[tuple[int, int], dict[str, Total]] = {}
+        self._totals: dict[tuple[int, int, bool], dict[str, Total]] = {}
 
     # -- in --------------------------------------------------------------------------------------
 
@@ -111,6 +113,8 @@ class InputSums:
         due = sorted(start for start in self.waiting if start < edge)
         for start in due:
             self._sum_up(start, self.waiting.pop(start))
+        for start in [start for start in self.on_time if start < edge]:
+            self.rows |= dict.fromkeys(self.on_time.pop(start))
         for n in range(1, len(self.units)):
             self._roll_up(n, before)
         self._totals.clear()
@@ -182,13 +186,13 @@ class InputSums:
 
     def first(self) -> int | None:
         """The start of the earliest pane held, in ms."""
-        held = (*self.waiting, *self.sums[0], *(start for start, *_ in self.foreign))
-        return min(held, default=None)
+        starts = (*self.waiting, *self.on_time, *self.sums[0])
+        return min((*starts, *(start for start, *_ in self.foreign)), default=None)
 
     def next(self, from_ms: int, hop_ms: int) -> int | None:
         """A time from which windows of a hop may next hold a prediction: it starts no earlier."""
         sums = self.sums[: finest(hop_ms, self.units) + 1]
-        starts = (*self.waiting, *(start for start, *_ in self.foreign))
+        starts = (*self.waiting, *self.on_time, *(start for start, *_ in self.foreign))
         found = (s for held in (starts, *sums) for s in held if s >= from_ms)
         return min(found, default=None)
 
@@ -196,13 +200,17 @@ class InputSums:
         """What a silent window holds."""
         return Total(0, np.zeros(self.width, dtype=np.int64), {})
 
-    def total(self, start_ms: int, end_ms: int) -> dict[str, Total]:
-        """All that is settled of [start, end), by version; signals that share a window share it."""
-        if (start_ms, end_ms) not in self._totals:
-            self._totals[start_ms, end_ms] = self._total(start_ms, end_ms)
-        return self._totals[start_ms, end_ms]
+    def total(self, start_ms: int, end_ms: int, on_time: bool = False) -> dict[str, Total]:
+        """All that is settled of [start, end), by version; signals that share a window share it.
 
-    def _total(self, start_ms: int, end_ms: int) -> dict[str, Total]:
+        With what came on time of panes that are not settled yet, if that is asked for.
+        """
+        of = start_ms, end_ms, on_time
+        if of not in self._totals:
+            self._totals[of] = self._total(*of)
+        return self._totals[of]
+
+    def _total(self, start_ms: int, end_ms: int, on_time: bool) -> dict[str, Total]:
         totals: dict[str, Total] = {}
 
         def of(version: str) -> Total:
@@ -210,7 +218,7 @@ class InputSums:
                 totals[version] = self.nothing()
             return totals[version]
 
-        for n, start in pieces(start_ms, end_ms, self.units):
+        for n, start in pieces(start_ms, min(end_ms, self.edge), self.units):
             for version, part in self.sums[n].get(start, {}).items():
                 total = of(version)
                 total.rows += part.rows
@@ -220,7 +228,21 @@ class InputSums:
             if start < end_ms and end > start_ms:
                 foreign = of(version).foreign
                 foreign[fingerprint] = foreign.get(fingerprint, 0) + rows
+        for start in sorted(self.on_time) if on_time else ():
+            if start_ms <= start < end_ms:
+                for pane in self.on_time[start].values():
+                    self._add_up(of(pane.version), pane)
         return totals
+
+    def _add_up(self, total: Total, pane: InputPane) -> None:
+        """Add a snapshot to a total; of another configuration its number of predictions alone."""
+        rows = pane.rows if pane.block == 0 else 0
+        if pane.fingerprint == self.fingerprint:
+            where = self.blocks[pane.block]
+            total.rows += rows
+            total.counts[where] += unpack(pane.counts, where.stop - where.start)
+        else:
+            total.foreign[pane.fingerprint] = total.foreign.get(pane.fingerprint, 0) + rows
 
     # -- forgetting ------------------------------------------------------------------------------
 
@@ -251,7 +273,8 @@ class InputSums:
     def restore_snapshot(self, pane: InputPane) -> None:
         """Take up a snapshot that waited."""
         start = _down(pane.start_ms, self.units[0])
-        self.waiting.setdefault(start, {})[snapshot_key(pane)] = pane
+        held = self.on_time if pane.on_time else self.waiting
+        held.setdefault(start, {})[snapshot_key(pane)] = pane
 
     def restore(self, rows: list[SumRow], edge_ms: int, gone: list[int], fingerprint: str) -> None:
         """Take up what was settled; under another configuration it is foreign from now on."""
@@ -303,12 +326,13 @@ class InputSums:
 def snapshot_key(pane: InputPane) -> Key:
     """What a later snapshot of the same pane shares with it: its row key in the state.
 
-    Those counted under two configurations stand side by side.
+    Those counted under two configurations stand side by side, and so does what came on time.
     """
-    return (
+    key = (
         "pane", pane.model_id, "input", pane.version, pane.start_ms, pane.source, pane.block,
         pane.fingerprint,
     )  # fmt: skip
+    return (*key, "on time") if pane.on_time else key
 
 
 def _length(pane: InputPane) -> int:

@@ -1,6 +1,18 @@
-"""Windows of inputs and outputs of one model: closed in order of time, each judged once."""
+"""Windows of inputs and outputs of one model: closed in order of time, each judged once.
+
+A provisional window is judged twice, under one key::
+
+    ...[ panes ...........)<- allowed lateness ->|
+                          ^ revision 0: what had come on time
+                                                 ^ revision 1: all that counts
+
+What is on time is decided by each source partition's log, and revision 1 is told even if it says
+the same: how far the worker was, and when it flushed, makes no difference. Silence is never
+provisional: what has not come may still come.
+"""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import msgspec
@@ -28,6 +40,7 @@ class InputCursor(msgspec.Struct, array_like=True, frozen=True):
     size_ms: int
     hop_ms: int
     whole_from: int
+    early: int | None = None
 
 
 class InputWindows:
@@ -38,6 +51,8 @@ class InputWindows:
         self.signal = signal
         self.window = closing_with_panes(window, model)
         self.at = Cursor(self.window)
+        #: The same of verdicts that are provisional; where they are not wanted, it rests.
+        self.early = Cursor(msgspec.structs.replace(self.window, allowed_lateness_ms=0))
         #: Whether the last window was empty: a silence is told once, at its beginning.
         self.silent = False
         #: Panes that start before are gone: a window that begins there cannot be judged.
@@ -47,7 +62,10 @@ class InputWindows:
     def cursor(self) -> InputCursor:
         """What `resume` takes up."""
         size, hop = self.window.size_ms, self.window.hop_ms
-        return InputCursor(self.signal, self.at.next_end, self.silent, size, hop, self.whole_from)
+        return InputCursor(
+            self.signal, self.at.next_end, self.silent, size, hop, self.whole_from,
+            self.early.next_end,
+        )  # fmt: skip
 
     def resume(self, cursors: Sequence[InputCursor], sums: InputSums) -> None:
         """Go on after a restart, given where all windows stood.
@@ -59,13 +77,52 @@ class InputWindows:
         for cursor in cursors:
             if (cursor.size_ms, cursor.hop_ms) == (self.window.size_ms, self.window.hop_ms):
                 self.at.next_end, self.silent = cursor.next_end, cursor.silent
+                self.early.next_end = cursor.early
                 self.whole_from = cursor.whole_from
+                self._watch(sums)
                 return
         self.whole_from = sums.whole_from(self.window.hop_ms)
         judged = [c.next_end - c.hop_ms for c in cursors if c.next_end is not None]
         since = max(judged) if judged else sums.edge
         if since not in (UNHEARD, END):
             self.at.next_end = first_end(self.window, since)
+        early = [c.early - c.hop_ms for c in cursors if c.early is not None]
+        if early:
+            self.early.next_end = first_end(self.window, max(early))
+        self._watch(sums)
+
+    def _watch(self, sums: InputSums) -> None:
+        """Windows that are provisional from now on begin with the first that is watched whole.
+
+        What came on time of panes that had ended before is not known; of windows that end a
+        lateness later they are settled.
+        """
+        begun, early = self.at.next_end, self.early.next_end
+        if not self.window.provisional or begun is None or sums.edge in (UNHEARD, END):
+            return
+        if early is None or early < begun:
+            passed = sums.edge + sums.units[0] + sums.lateness_ms
+            self.early.next_end = max(begun, first_end(self.window, passed + sums.lateness_ms))
+
+    def due(self, sums: InputSums, mark_ms: int) -> int | None:
+        """The end of the next window to be judged provisionally, None while there is none."""
+        if not self.window.provisional:
+            return None
+        end = self.early.end(sums.first)
+        if end is None or not self.early.completes(end, mark_ms):
+            return None
+        over = mark_ms == END and sums.next(end - self.window.size_ms, self.window.hop_ms) is None
+        return None if over else end
+
+    def judge_early(self, sums: InputSums, end: int, mark_ms: int) -> Iterator[Judged]:
+        """Judge a window that is due, by what is settled of it and what came on time."""
+        totals = sums.total(end - self.window.size_ms, end, on_time=True)
+        for version in sorted(totals):
+            for judged in self._judge(version, totals[version], end):
+                yield replace(judged, revision=0, decidable=False, settled=False)
+        self.early.step(end)
+        if not totals:
+            self.early.pass_silence(lambda at: sums.next(at, self.window.hop_ms), mark_ms)
 
     def advance(self, sums: InputSums, mark_ms: int) -> Iterator[Judged]:
         """Judge every window that the watermark completes."""
@@ -90,6 +147,8 @@ class InputWindows:
     def _judge(self, version: str, total: Total, end: int) -> Iterator[Judged]:
         spec, baseline = self.model.spec, self.model.baseline
         start, rows = end - self.window.size_ms, total.predictions
+        told = self.early.next_end is not None and end < self.early.next_end
+        revision = 1 if told and version else 0
         why = None
         if total.foreign:
             why = (
@@ -100,7 +159,7 @@ class InputWindows:
             why = f"predictions before {rfc3339(self.whole_from)} are in windows of before"
         if why:
             finding = not_judged(self.signal, why, rows)
-            yield Judged(self.signal, version, start, end, (finding,), rows)
+            yield Judged(self.signal, version, start, end, (finding,), rows, revision)
             return
         window = InputWindow(
             spec=spec,
@@ -114,4 +173,6 @@ class InputWindows:
         for found in detectors_for(self.signal):
             findings = tuple(found.judge(window))
             silent = not version
-            yield Judged(found.name, version, start, end, findings, rows, silent=silent)
+            yield Judged(
+                found.name, version, start, end, findings, rows, revision, silent=silent
+            )  # fmt: skip

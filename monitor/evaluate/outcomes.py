@@ -212,5 +212,5 @@ class OutcomeWindows:
                 findings = (not_judged(found.name, why, predictions),)
             yield Judged(
                 found.name, version, end - self.window.size_ms, end, findings, predictions,
-                revision, limit,
+                revision, limit, decidable=covered, settled=age == len(self.ages) - 1,
             )  # fmt: skip

@@ -31,6 +31,9 @@ from monitor.registry.specs import DAY_MS
 _ROW = msgspec.msgpack.Encoder().encode
 
 
+_Window = tuple[str, int, int, int | None, bool]
+
+
 class ModelRow(msgspec.Struct, array_like=True):
     """How far the windows of a model have been judged, and its panes are settled.
 
@@ -89,13 +92,29 @@ class ModelWindows:
         """Settle and judge whatever time has completed; say whether anything has changed."""
         spec = self.model.spec
         inputs_ms = clock.inputs(spec)
-        settled = self.input_sums.settle(inputs_ms)
-        judged: list[Judged] = []
+        settled, judged = self._early(inputs_ms)
+        settled |= self.input_sums.settle(inputs_ms)
         for inputs in self.inputs:
             judged += inputs.advance(self.input_sums, inputs_ms)
         for outcomes in self.outcomes:
             judged += outcomes.advance(self.outcome_sums, inputs_ms, clock.labels(spec))
         return settled or bool(judged), judged
+
+    def _early(self, mark_ms: int) -> tuple[bool, list[Judged]]:
+        """Judge provisional windows whose end has been passed; say whether anything was settled.
+
+        One end after the other, with as much settled as when it was passed, however far time has
+        come since: what came later than that has no part in the verdict.
+        """
+        settled, judged = False, list[Judged]()
+        sums = self.input_sums
+        while due := [end for w in self.inputs if (end := w.due(sums, mark_ms)) is not None]:
+            end = min(due)
+            settled |= sums.settle(end)
+            for windows in self.inputs:
+                if windows.due(sums, mark_ms) == end:
+                    judged += windows.judge_early(sums, end, mark_ms)
+        return settled, judged
 
     def past(self, judged: Judged, clock: Clock) -> bool:
         """Whether a verdict comes so late, after a first start or a catch-up, that it pages nobody.
@@ -108,6 +127,7 @@ class ModelWindows:
             return False
         complete = judged.end_ms + self.model.lateness_ms
         if age is None:
+            complete = judged.end_ms if judged.provisional else complete
             return complete <= clock.past(spec, "predictions")
         known = judged.end_ms + age
         inputs, labels = clock.past(spec, "predictions"), clock.past(spec, "labels")
@@ -117,7 +137,7 @@ class ModelWindows:
         self, judgements: Sequence[Judged], clock: Clock, offsets: Mapping[str, list[int]]
     ) -> Iterator[Output]:
         """The events of judgements made at one moment, each with the health of its window."""
-        rows: Counter[tuple[str, int, int, int | None]] = Counter()
+        rows: Counter[_Window] = Counter()
         for judged in judgements:
             rows[_window(judged)] += judged.rows
         silent: set[tuple[int, int]] = set()
@@ -214,9 +234,10 @@ def _version_key(row: VersionRow) -> bytes:
     return _ROW(["version", row.model_id, row.version, row.size_ms, row.hop_ms])
 
 
-def _window(judged: Judged) -> tuple[str, int, int, int | None]:
-    """What the judgements of several versions of a model share."""
-    return judged.detector, judged.start_ms, judged.end_ms, judged.age_ms
+def _window(judged: Judged) -> _Window:
+    """What the judgements of several versions of a model at one moment share."""
+    early = judged.age_ms is None and judged.provisional
+    return judged.detector, judged.start_ms, judged.end_ms, judged.age_ms, early
 
 
 class EvaluatePartition(Unlogged):

@@ -208,10 +208,12 @@ class FindingData(Struct, frozen=True, kw_only=True):
 
     `threshold` is the limit that decided the verdict, `expected` the value that chance alone
     gives, `source_offsets` the last applied offset of each partition by source topic; `age_ms`
-    is the label age at which performance was judged. `past`, there only where it is true, marks a
-    verdict on a window that the stream was still catching up with: it is recorded, and nothing is
-    done about it. `severity` is None where the verdict is no grade but the reason for having none.
-    Without `health`, an earlier version has judged: unknown.
+    is the label age at which performance was judged. A window is `decidable` when all has come
+    that its verdict needs, `settled` when no revision follows, and `provisional` while it is
+    neither. `past`, there only where it is true, marks a verdict on a window that the stream was
+    still catching up with: it is recorded, and nothing is done about it. `severity` is None where
+    the verdict is no grade but the reason for having none. Without `health`, an earlier version
+    has judged: unknown.
     """
 
     model_id: str
@@ -236,6 +238,7 @@ class FindingData(Struct, frozen=True, kw_only=True):
     config_hash: str
     provisional: bool
     decidable: bool
+    settled: bool | UnsetType = UNSET
     past: bool | UnsetType = UNSET
     age_ms: int | None = None
     statistics: dict[str, float | list[float] | None] = {}
@@ -258,7 +261,10 @@ class Result(Struct, frozen=True, kw_only=True):
 
 
 class WindowData(Struct, frozen=True, kw_only=True):
-    """The `data` of a window's event: what one detector said of every subject, fine or not."""
+    """The `data` of a window's event: what one detector said of every subject, fine or not.
+
+    `provisional`, `decidable` and `settled` as for a finding; an earlier version has not said.
+    """
 
     model_id: str
     model_version: str
@@ -270,6 +276,9 @@ class WindowData(Struct, frozen=True, kw_only=True):
     event_key: str
     baseline_id: str | None
     config_hash: str
+    provisional: bool | UnsetType = UNSET
+    decidable: bool | UnsetType = UNSET
+    settled: bool | UnsetType = UNSET
     age_ms: int | None = None
     source_offsets: dict[str, list[int]] = {}
     results: list[Result] = []

@@ -72,9 +72,9 @@ class Intake:
         if state.remembers:
             new, touched = self._remember(state, batch, block, kept, found)
             if len(new) < len(kept):
-                block = block.only(new)
+                block, found = block.only(new), found[new]
         self.accounting.add("predictions", "counted", block.rows)
-        state.fold.take(block)
+        state.take(block, found)
         return touched
 
     def _remember(

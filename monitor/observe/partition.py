@@ -86,7 +86,7 @@ class ObservePartition:
         self._read: dict[str, int] = {}
         self._stored: set[bytes] = set()
         self._stale: set[bytes] = set()
-        self._told: dict[tuple[str, str], int] = {}
+        self._told: dict[tuple[str, str], tuple[int, ...]] = {}
 
     # -- records in ----------------------------------------------------------------------------
 
@@ -172,11 +172,11 @@ class ObservePartition:
 
     def _take(self, state: ModelState, batch: Predictions) -> None:
         self._relabelled[state.id] |= self.intake.predictions(state, batch)
-        if state.fold.waiting >= PILE_LIMIT:
+        if state.waiting >= PILE_LIMIT:
             self._bin(state)
 
     def _bin(self, state: ModelState) -> None:
-        self._changed[state.id] |= state.fold.bin(state.panes)
+        self._changed[state.id] |= state.bin(self.marks.of("predictions", state.id))
 
     def _reject(self, topic: str, record: Record | Trace, rejected: Rejected) -> None:
         self.accounting.reject(topic, rejected.outcome, rejected.reason, rejected.events)
@@ -212,14 +212,19 @@ class ObservePartition:
         """Whether a watermark has crossed the end of a pane since evaluate was last told."""
         return self._boundaries() != self._told
 
-    def _boundaries(self) -> dict[tuple[str, str], int]:
-        """The last pane that each watermark has closed, by (topic, model)."""
+    def _boundaries(self) -> dict[tuple[str, str], tuple[int, ...]]:
+        """The last pane that each watermark has closed, by (topic, model).
+
+        Where windows are provisional, also the last one that it has passed.
+        """
         closed = {}
         for topic, model in self.marks.greatest:
             if topic != "reviews":
                 state = self.states[model]
-                mark = self.marks.of(topic, model) - state.lateness_ms
-                closed[topic, model] = mark // state.pane_ms
+                early = topic == "predictions" and state.provisional
+                waits = (state.lateness_ms, 0) if early else (state.lateness_ms,)
+                mark = self.marks.of(topic, model)
+                closed[topic, model] = tuple((mark - wait) // state.pane_ms for wait in waits)
         return closed
 
     def drain(self, offsets: Mapping[str, int], heartbeat: bool, idle: tuple[str, ...]) -> Flush:
@@ -265,6 +270,9 @@ class ObservePartition:
 
     def _close(self, state: ModelState, flush: Flush) -> None:
         """Send panes that no event can change any more; keep the other changed ones as rows."""
+        for message in state.on_time:
+            flush.outputs.append(Output("panes", state.id.encode(), encode(message)))
+        state.on_time = []
         mark = self.marks.of("predictions", state.id)
         still = state.pane_ms + state.lateness_ms
         # Those of an earlier configuration go with the pane of ours that they begin in: evaluate
@@ -420,6 +428,8 @@ class ObservePartition:
             # Sent again at the next boundary: a repeated snapshot replaces an equal one.
             self._unsent[model] = set(self.states[model].outcomes)
         for state in self.states.values():
+            # What each flush found passed, it has told of.
+            state.passed_ms = self.marks.of("predictions", state.id)
             self._forget(state, Flush())
 
 

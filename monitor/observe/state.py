@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -13,7 +14,7 @@ from monitor.observe.outcomes import Chain, Classes, OutcomeCounts
 from monitor.observe.remembered import HOUR_MS, Seen
 from monitor.observe.store import Store
 from monitor.panes.codec import pack, unpack
-from monitor.panes.messages import InputPane, OutcomePane
+from monitor.panes.messages import UNHEARD, InputPane, OutcomePane
 
 #: Versions of a model in one pane of one partition that are told apart.
 VERSIONS_LIMIT = 20
@@ -34,6 +35,13 @@ class ModelState:
         self.columns = columns
         self.fold = Fold(model, columns)
         self.panes: dict[PaneKey, Pane] = {}
+        self.provisional = model.spec.provisional
+        #: Rows that came when the watermark had passed the end of their pane.
+        self._afterwards = Fold(model, columns)
+        #: Of panes that end up to here it has been told what came on time, ms.
+        self.passed_ms = UNHEARD
+        #: What came on time in panes that have ended since, to be sent.
+        self.on_time: list[InputPane] = []
         #: Snapshots made with an earlier baseline: they pass on as they are, and never merge.
         self.foreign: dict[PaneKey, list[InputPane]] = {}
         self.outcomes: dict[PaneKey, OutcomeCounts] = {}
@@ -94,6 +102,41 @@ class ModelState:
             known.add(version)
         return version
 
+    @property
+    def waiting(self) -> int:
+        """The number of rows that wait to be binned."""
+        return self.fold.waiting + self._afterwards.waiting
+
+    def take(self, block: Block, marks: Times) -> None:
+        """Pile up rows, each with the watermark that it has found."""
+        if self.provisional:
+            passed = block.times - block.times % self.pane_ms + self.pane_ms <= marks
+            if passed.any():
+                self._afterwards.take(block.only(np.flatnonzero(passed)))
+                block = block.only(np.flatnonzero(~passed))
+        self.fold.take(block)
+
+    def bin(self, mark_ms: int) -> set[PaneKey]:
+        """Bin what is piled up, now that the watermark is at `mark_ms`; return the panes changed.
+
+        What has come on time is told before what came later is added, so that it depends on the
+        order of the log alone, and not on when it is told.
+        """
+        changed = self.fold.bin(self.panes)
+        if self.provisional:
+            for key in sorted(k for k in self.panes if self._ends_now(k[1], mark_ms)):
+                self.on_time += self._snapshots(key, on_time=True)
+            for _, foreign in sorted(self.foreign.items()):
+                for pane in foreign:
+                    if self._ends_now(pane.start_ms - pane.start_ms % self.pane_ms, mark_ms):
+                        self.on_time.append(msgspec.structs.replace(pane, on_time=True))
+            self.passed_ms = max(self.passed_ms, mark_ms)
+            changed |= self._afterwards.bin(self.panes)
+        return changed
+
+    def _ends_now(self, start_ms: int, mark_ms: int) -> bool:
+        return self.passed_ms < start_ms + self.pane_ms <= mark_ms
+
     def horizon(self, topic: str, mark_ms: int) -> int:
         """Before it, nothing of a topic whose watermark is at `mark_ms` refers to an event."""
         return mark_ms - self.delays[topic] - self.lateness_ms
@@ -127,6 +170,9 @@ class ModelState:
 
     def input_snapshots(self, key: PaneKey) -> Iterator[InputPane]:
         """An open pane as messages, a block of columns each."""
+        return self._snapshots(key, on_time=False)
+
+    def _snapshots(self, key: PaneKey, on_time: bool) -> Iterator[InputPane]:
         version, start = key
         pane, layout = self.panes[key], self.fold.layout
         blocks = layout.blocks if layout else (slice(0, 0),)
@@ -134,7 +180,7 @@ class ModelState:
             counts = pack(pane.counts[where])
             yield InputPane(
                 self.id, version, start, self.source, block, pane.rows,
-                self.model.fingerprint, counts,
+                self.model.fingerprint, counts, on_time=on_time,
             )  # fmt: skip
 
     def outcome_snapshot(self, key: PaneKey) -> OutcomePane:

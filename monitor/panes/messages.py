@@ -19,7 +19,9 @@ class InputPane(msgspec.Struct, frozen=True, tag="input", array_like=True):
     """Counts over the baseline's grids of one pane of inputs and outputs, final when sent.
 
     `block` numbers the run of at most 32 columns that `counts` (packed) covers; `rows` is the
-    number of predictions. `fingerprint` names the baseline, empty where there is none.
+    number of predictions. `fingerprint` names the baseline, empty where there is none. One that is
+    `on_time` counts only what was read before the watermark had passed the pane's end; the whole
+    pane follows.
     """
 
     model_id: str
@@ -31,6 +33,7 @@ class InputPane(msgspec.Struct, frozen=True, tag="input", array_like=True):
     fingerprint: str
     counts: bytes
     format: int = FORMAT
+    on_time: bool = False
 
 
 class OutcomePane(msgspec.Struct, frozen=True, tag="outcome", array_like=True):

@@ -134,6 +134,20 @@ class _Model:
                 "signals.performance",
                 "needs labels; add `labels: {max_delay: 30d}` to the model",
             )
+        window = performance.window
+        at = "signals.performance.window"
+        windows = (
+            {at: window}
+            if isinstance(window, shape.Window)
+            else {f"{at}[{n}]": one for n, one in enumerate(window)}
+        )
+        for where, one in windows.items():
+            if one.provisional:
+                self.at(
+                    f"{where}.provisional",
+                    "is for data_drift and prediction_drift: performance is judged at label ages; "
+                    "remove it",
+                )
 
     def _features(self) -> None:
         for name in self.model.features:
@@ -274,7 +288,9 @@ def _window(window: shape.Window, where: str, problems: Problems) -> WindowSpec:
         problems.at(
             f"{where}.allowed_lateness", f"is {window.allowed_lateness}; it must be at most 7d"
         )
-    return WindowSpec(size_ms=size, hop_ms=hop, allowed_lateness_ms=lateness)
+    return WindowSpec(
+        size_ms=size, hop_ms=hop, allowed_lateness_ms=lateness, provisional=window.provisional
+    )
 
 
 def _thresholds(

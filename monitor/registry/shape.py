@@ -74,11 +74,15 @@ class DropLevels(Shape, frozen=True, kw_only=True):
 
 
 class Window(Shape, frozen=True, kw_only=True):
-    """Windows of event time; `hop` is `size` unless given."""
+    """Windows of event time; `hop` is `size` unless given.
+
+    A `provisional` one is judged at its end already, and again after its allowed lateness.
+    """
 
     size: Duration = "1h"
     hop: Duration | None = None
     allowed_lateness: Duration = "10m"
+    provisional: bool = False
 
 
 #: One length, or several: each is judged by itself.

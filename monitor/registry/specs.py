@@ -39,11 +39,15 @@ DROP = Thresholds(0.03, 0.05, 0.10)
 
 
 class WindowSpec(Struct, frozen=True, kw_only=True):
-    """Windows of event time: `size_ms` long, one every `hop_ms`, open to late events."""
+    """Windows of event time: `size_ms` long, one every `hop_ms`, open to late events.
+
+    A `provisional` one is judged at its end already, and again when no event can change it.
+    """
 
     size_ms: int
     hop_ms: int
     allowed_lateness_ms: int
+    provisional: bool = False
 
 
 HOURLY = WindowSpec(size_ms=HOUR_MS, hop_ms=HOUR_MS, allowed_lateness_ms=10 * MINUTE_MS)
@@ -165,6 +169,11 @@ class ModelSpec(Struct, frozen=True, kw_only=True):
     def remembers(self) -> bool:
         """Whether predictions are remembered by their ids."""
         return self.deduplicate or self.labels is not None or self.reviews is not None
+
+    @property
+    def provisional(self) -> bool:
+        """Whether any window is judged at its end already."""
+        return any(window.provisional for window in self.windows)
 
     @property
     def pane_ms(self) -> int:

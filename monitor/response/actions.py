@@ -13,6 +13,9 @@ What is not a grade (insufficient data, no traffic, ...) is recorded, and nothin
 that has fallen silent is a finding of its own, `no_traffic`: of that people are told, and nothing
 is commanded, because a silence says nothing about the model.
 
+On a provisional window people are told, and nothing is commanded: what the verdict needs may still
+come, and is judged as a revision soon. A rollback, like every command, needs a decidable one.
+
 Where the pipeline was not healthy while the window was filled, a medium finding is a warning that
 is not given, and nothing is rolled back; pages come all the same. Commands fail closed and alerts
 open: an unknown health rolls nothing back, and holds no warning back.
@@ -61,11 +64,12 @@ def decide(finding: FindingData) -> tuple[ActionData, ...]:
     actions = [_action(finding, severity, "alert", notify=_NOTIFY[severity])]
     if finding.authority == "observe" or finding.detector == NO_TRAFFIC:
         return tuple(actions)
-    if severity == "critical":
-        actions.append(_action(finding, severity, "review_mode"))
-    actions.append(_action(finding, severity, "retraining", priority=_PRIORITY[severity]))
-    if severity == "critical" and rollback_considered(finding) and _healthy(finding):
-        actions.append(_action(finding, severity, "rollback"))
+    if finding.decidable:
+        if severity == "critical":
+            actions.append(_action(finding, severity, "review_mode"))
+        actions.append(_action(finding, severity, "retraining", priority=_PRIORITY[severity]))
+        if severity == "critical" and rollback_considered(finding) and _healthy(finding):
+            actions.append(_action(finding, severity, "rollback"))
     if severity == "high":
         actions.append(_action(finding, severity, "monitor_closely"))
     return tuple(actions)
@@ -121,8 +125,9 @@ def _reason(
     finding: FindingData, severity: Severity, action: Action, priority: Priority | None
 ) -> str:
     model = f"{finding.model_id} {finding.model_version}"
+    early = " (provisional: late events may change it)" if finding.provisional else ""
     what = {
-        "alert": f"{severity} {finding.detector} in {model}",
+        "alert": f"{severity} {finding.detector} in {model}{early}",
         "review_mode": f"people review the predictions of {model}",
         "retraining": f"retrain {model}, priority {priority}",
         "rollback": f"consider rolling back {model}: more than {ROLLBACK_ABOVE} was lost",

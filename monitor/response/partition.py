@@ -48,7 +48,11 @@ _type_of = msgspec.json.Decoder(CloudEvent[msgspec.Raw]).decode
 
 
 class RespondPartition(Unlogged):
-    """Decides on every finding once; a revision adds only what a graver finding asks for."""
+    """Decides on every finding once; a revision adds only what a graver finding asks for.
+
+    People and commands are served apart, because a provisional window commands nothing: after its
+    critical finding, one that is decidable and high tells people nothing new, and yet commands.
+    """
 
     def __init__(self) -> None:
         self.acted: dict[str, Acted] = {}
@@ -67,12 +71,15 @@ class RespondPartition(Unlogged):
         end_ms = to_ms(finding.window.end)
         rank = _RANK.get(finding.severity or "", 0)
         before = self.acted.get(finding.event_key)
-        if rank == 0 or (before and before.rank > rank):
-            return
         taken = before.actions if before else ()
-        new = {name: action for action in decide(finding) if (name := _name(action)) not in taken}
+        new = {
+            name: action
+            for action in decide(finding)
+            if (name := _name(action)) not in taken and rank >= _gravest(taken, of=action.action)
+        }
         if not new:
             return
+        rank = max(rank, before.rank) if before else rank
         acted = Acted(finding.model_id, end_ms, rank, (*taken, *new))
         self.acted[finding.event_key] = acted
         self._flush.rows[finding.event_key.encode()] = _row(acted)
@@ -110,6 +117,14 @@ class RespondPartition(Unlogged):
 def _name(action: ActionData) -> str:
     """What tells an action from the others that a finding has had."""
     return f"{action.action}/{action.severity}"
+
+
+def _gravest(taken: Sequence[str], of: str) -> int:
+    """The rank of the gravest that people were told, or of the gravest command, as `of` is one."""
+    tells = TOPICS[of] == "alerts"
+    names = (name.split("/") for name in taken)
+    ranks = (_RANK[severity] for name, severity in names if (TOPICS[name] == "alerts") == tells)
+    return max(ranks, default=0)
 
 
 def _output(action: ActionData, finding: FindingData, end_ms: int) -> Output:

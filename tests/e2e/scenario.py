@@ -94,14 +94,14 @@ def _yaml(model: Model) -> str:
         signal: Signal | None = getattr(model, name)
         if signal is None:
             continue
-        settings["signals"][name] = {
-            "window": {
-                "size": _seconds(signal.size),
-                "hop": _seconds(signal.hop),
-                "allowed_lateness": _seconds(signal.lateness),
-            },
-            "min_samples": signal.min_samples,
+        window: dict[str, Any] = {
+            "size": _seconds(signal.size),
+            "hop": _seconds(signal.hop),
+            "allowed_lateness": _seconds(signal.lateness),
         }
+        if signal.provisional:
+            window["provisional"] = True
+        settings["signals"][name] = {"window": window, "min_samples": signal.min_samples}
     if model.performance is not None:
         settings["signals"]["performance"] |= {"metric": model.metric, "periods": model.periods}
     if model.exclude and model.data_drift is not None:
@@ -194,9 +194,12 @@ def _credit(least: int) -> Model:
 
 
 def _price(least: int) -> Model:
-    """A regression with sliding windows, without labels, that takes every event for a new one."""
+    """A regression with sliding windows, without labels, that takes every event for a new one.
+
+    Its windows are provisional at first.
+    """
     kinds = {name: KINDS[name] for name in ("income", "ratio", "color")}
-    sliding = Signal(2 * HOUR, HOUR // 2, 10 * MINUTE, least // 2)
+    sliding = Signal(2 * HOUR, HOUR // 2, 10 * MINUTE, least // 2, provisional=True)
     return Model(
         "price", kinds, None, data_drift=sliding, prediction_drift=sliding,
         task="regression", deduplicate=False, exclude=("ratio",), authority="observe",
@@ -204,13 +207,16 @@ def _price(least: int) -> Model:
 
 
 def _fraud(least: int) -> Model:
-    """Recall of the positive class over sliding windows; classes are numbers and booleans."""
+    """Recall of the positive class over sliding windows; classes are numbers and booleans.
+
+    Its windows of inputs are provisional at first, and what they ask for is commanded later.
+    """
     kinds = {name: KINDS[name] for name in ("amount", "mixed")}
     return Model(
         "fraud",
         kinds,
         None,
-        data_drift=Signal(4 * HOUR, 4 * HOUR, 10 * MINUTE, least // 2),
+        data_drift=Signal(4 * HOUR, 4 * HOUR, 10 * MINUTE, least // 2, provisional=True),
         performance=Signal(4 * HOUR, 2 * HOUR, 10 * MINUTE, least // 10),
         metric="recall",
         positive="1",

@@ -8,6 +8,7 @@ from itertools import count, product
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -16,6 +17,7 @@ from monitor.evaluate.rollup import pieces
 from monitor.observe.outcomes import Label
 from monitor.observe.rejection import trace
 from monitor.observe.waiting import Claimed
+from monitor.response.actions import decide
 from monitor.stats.psi import psi
 from monitor.stream.models import read_config, read_models
 from tests.e2e import verdicts
@@ -126,6 +128,23 @@ def test_the_story_has_everything(expected: Expected) -> None:
     assert ("alerts", "monitor_closely") in commands
 
 
+def test_revisions_revise(expected: Expected) -> None:
+    """Late events change counts and figures; alerts come early, and their commands later."""
+    told: dict[str, list[tuple[int, float | None]]] = {}
+    for j in expected.judged:
+        for finding in j.findings if j.age is None and j.version else ():
+            told.setdefault(j.key(finding.subject), []).append((j.predictions, finding.value))
+    twice = [both for both in told.values() if len(both) == 2]
+    assert any(one == other for one, other in twice)
+    assert sum(one[0] < other[0] and one[1] != other[1] for one, other in twice) > 20
+    acted: dict[str, set[tuple[str, str]]] = {}
+    for action in actions(expected.judged):
+        key, revision = action.finding.split(".")
+        if key in told:
+            acted.setdefault(key, set()).add((revision, action.topic))
+    assert any(each >= {("0", "alerts"), ("1", "retraining")} for each in acted.values())
+
+
 def _always_another(pane: Any, numbers: Iterator[int] = count()) -> Any:  # noqa: B008 - one for all
     return ("pane", pane.model_id, "outcome", pane.version, pane.start_ms, next(numbers), 0, "")
 
@@ -189,7 +208,18 @@ MUTATIONS: dict[str, tuple[str, Any]] = {
         "monitor.detectors.comparison.psi",
         lambda current, reference: psi(current, reference, floor=1e-3),
     ),
-    "every revision acts": ("monitor.response.partition._RANK", {"medium": 3, "high": 2}),
+    "what comes later than its pane's end is on time": (
+        "monitor.observe.state.ModelState.take",
+        lambda self, block, marks: self.fold.take(block),
+    ),
+    "a provisional window commands": (
+        "monitor.response.partition.decide",
+        lambda finding: decide(msgspec.structs.replace(finding, decidable=True)),
+    ),
+    "every revision acts": (
+        "monitor.response.partition._RANK",
+        {"medium": 3, "high": 2, "critical": 1},
+    ),
     "a dead letter tells of its neighbour": (
         "monitor.observe.partition.trace",
         lambda *given: trace(*given)._replace(sha256=b"neighbour"),

@@ -77,8 +77,7 @@ def _finding(event: Event, judgement: Judgement, finding: Finding) -> Iterable[s
         "event_key": judgement.key(finding.subject),
         "baseline_id": reference.id if reference else None,
         "authority": model.authority,
-        "decidable": True,
-        "provisional": False,
+        **judgement.status,
         "health": judgement.health_as(data["health"]),
     }
     more = {k: v for k, v in finding.fields.items() if k not in ("statistics", "top_bins")}
@@ -132,6 +131,7 @@ def windows(events: Sequence[Event], expected: Sequence[Judgement]) -> list[str]
             "revision": judgement.revision,
             "age_ms": judgement.age,
             "health": judgement.health,
+            **judgement.status,
         }
         for name, value in exact.items():
             if data[name] != value:

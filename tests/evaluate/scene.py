@@ -19,10 +19,15 @@ from tests.observe.stream import MINUTE, T0, Rec
 Told = tuple[str, str, int, int, int, str]
 
 
-def minutes(size: int, hop: int | None = None, lateness: int = 0) -> WindowSpec:
+def minutes(
+    size: int, hop: int | None = None, lateness: int = 0, provisional: bool = False
+) -> WindowSpec:
     """A window in minutes; it tumbles where no hop is given."""
     return WindowSpec(
-        size_ms=size * MINUTE, hop_ms=(hop or size) * MINUTE, allowed_lateness_ms=lateness * MINUTE
+        size_ms=size * MINUTE,
+        hop_ms=(hop or size) * MINUTE,
+        allowed_lateness_ms=lateness * MINUTE,
+        provisional=provisional,
     )
 
 
@@ -59,6 +64,7 @@ class Scene:
         model: str = "m",
         fingerprint: str | None = None,
         counts: Any = None,
+        on_time: bool = False,
     ) -> InputPane:
         """A pane of inputs; without counts of a baseline's width all its slots are empty."""
         known = self.models.get(model)
@@ -66,7 +72,7 @@ class Scene:
         width = baseline.layout.width if baseline else 0
         packed = pack(np.zeros(width, dtype=np.int64) if counts is None else counts)
         mark = known.fingerprint if known and fingerprint is None else fingerprint or ""
-        return InputPane(model, version, at(minute), source, 0, rows, mark, packed)
+        return InputPane(model, version, at(minute), source, 0, rows, mark, packed, on_time=on_time)
 
     def outcome(
         self,

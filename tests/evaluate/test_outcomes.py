@@ -309,7 +309,8 @@ def test_judgements_depend_on_event_time_alone(
     scene.flush()
     found = sorted(
         (e["data"]["window"]["end"], e["data"]["age_ms"], e["data"]["revision"],
-         e["data"]["predictions"], e["data"]["results"][0]["n_current"])
+         e["data"]["predictions"], e["data"]["results"][0]["n_current"],
+         tuple(e["data"][word] for word in ("provisional", "decidable", "settled")))
         for e in scene.told
         if e["data"]["kind"] == "window" and e["data"]["detector"] == "performance"
     )  # fmt: skip
@@ -327,7 +328,9 @@ def expected(panes: list[tuple[int, int, dict[tuple[int, str, str], int]]]) -> l
             first = revision == 0 and labels / predictions >= 0.5
             if first or age >= 2:
                 end = rfc3339(T0 + (hour + 1) * HOUR)
-                judged.append((end, hours_ * HOUR, revision, predictions, labels))
+                enough, last = labels / predictions >= 0.5, age == 3
+                words = (not enough and not last, enough, last)
+                judged.append((end, hours_ * HOUR, revision, predictions, labels, words))
                 revision += 1
     return sorted(judged)
 

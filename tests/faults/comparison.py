@@ -38,6 +38,13 @@ class Truth:
         self.judged = self._judged[digest]
 
     @property
+    def revised(self) -> int:
+        """How many verdicts on a window rest on more predictions than the one before."""
+        first = {j.key("window"): j.predictions for j in self.judged if not j.revision}
+        later = [j for j in self.judged if j.revision]
+        return sum(j.predictions > first.get(j.key("window"), 0) for j in later)
+
+    @property
     def ends(self) -> Counter[tuple[str, int]]:
         """Ends of streams by topic and partition: they are no events."""
         return Counter(e.place[:2] for e in self.log if e.place not in self.taken.fates)

@@ -32,8 +32,9 @@ def _plain(ground: Ground, shares: Shares, demand: Callable[[Load, Truth], bool]
 
 
 def demanded(truth: Truth) -> dict[str, float]:
-    """How many predictions met each fate, by the oracle."""
-    return {f"predictions_{k}": n for k, n in truth.taken.accounting()["predictions"].items()}
+    """How many predictions met each fate, and how many verdicts were revised, by the oracle."""
+    fates = truth.taken.accounting()["predictions"]
+    return {f"predictions_{k}": n for k, n in fates.items()} | {"windows_revised": truth.revised}
 
 
 def has_duplicates(drawn: Load, truth: Truth) -> bool:
@@ -42,9 +43,9 @@ def has_duplicates(drawn: Load, truth: Truth) -> bool:
 
 
 def has_disorder(drawn: Load, truth: Truth) -> bool:
-    """Whether events come late and count, and others too late to count."""
+    """Whether events come late and count, so that verdicts are revised, and others too late."""
     late = truth.taken.accounting()["predictions"]["late"]
-    return late > drawn.drawn["beyond"] / 2 > 0 and drawn.drawn["late"] > 0
+    return late > drawn.drawn["beyond"] / 2 > 0 and drawn.drawn["late"] > 0 and truth.revised > 0
 
 
 def has_poison(drawn: Load, truth: Truth) -> bool:
@@ -64,7 +65,7 @@ def duplicates(ground: Ground) -> Found:
 
 
 def disorder(ground: Ground) -> Found:
-    """T5: disorder up to the bound, 2 % late, 1 % too late."""
+    """T5: disorder up to the bound, 2 % late, 1 % too late: revisions and late counter exact."""
     return _plain(ground, Shares(late=0.02, beyond=0.01), has_disorder)
 
 

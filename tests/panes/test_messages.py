@@ -25,7 +25,7 @@ COUNTS = st.lists(st.integers(0, 10**6), max_size=12).map(lambda c: pack(np.arra
 
 MESSAGES = st.one_of(
     st.builds(InputPane, NAMES, NAMES, MS, st.integers(0, 999), st.integers(0, 99),
-              st.integers(0, 10**9), NAMES, COUNTS),
+              st.integers(0, 10**9), NAMES, COUNTS, on_time=st.booleans()),
     st.builds(OutcomePane, NAMES, NAMES, MS, st.integers(0, 999), st.integers(0, 10**9), NAMES,
               COUNTS),
     st.builds(Loss, NAMES, MS, st.integers(0, 999), *[st.integers(0, 10**9)] * 3),
@@ -56,7 +56,7 @@ STORED: dict[str, Message] = {
 }
 
 
-#: Written by format 2 of progress, and the first format of losses.
+#: Written by format 2 of progress, the first of losses, and since panes may be told on time.
 STORED_2: dict[str, Message] = {
     "9aa970726f6772657373320282a16dcf0000013efa5d0400a16ecf400000000000000081a16dd3c0000000000000"
     "0081ab70726564696374696f6e73110281ab70726564696374696f6e73cf0000013efa5e8aa081a16dcf0000013e"
@@ -68,6 +68,18 @@ STORED_2: dict[str, Message] = {
         read={"predictions": 1_370_000_100_000},
         past_inputs={"m": 1_369_000_000_000},
         past_labels={"m": UNHEARD},
+    ),
+    "9ba5696e707574a16da3312e32cf0000013efa5d040003012ad920616261626162616261626162616261626162"
+    "6162616261626162616261626162c40d4228b52ffd2003190000002a0001c3": InputPane(
+        "m",
+        "1.2",
+        1_370_000_000_000,
+        3,
+        1,
+        42,
+        FINGERPRINT,
+        pack(np.array([0, 42, 0])),
+        on_time=True,
     ),
     "98a46c6f7373a16dcf0000013efa5d0400030102cd012c01": Loss("m", 1_370_000_000_000, 3, 1, 2, 300),
 }

@@ -378,6 +378,17 @@ def of_kafka(extra: str) -> str:
         (of_performance("metric: recall"), 4, "metric is recall, which needs the positive class"),
         (of_performance("metric: auc"), 4, 'metric is "auc"; known: accuracy, f1, precision'),
         (of_performance("periods: 0"), 4, "periods is 0; it must be at least 1"),
+        (
+            of_performance("window: {provisional: true}"),
+            4,
+            "window.provisional is for data_drift and prediction_drift: performance is judged at",
+        ),
+        (
+            of_performance("window: [{size: 1h}, {size: 2h, provisional: true}]"),
+            4,
+            "signals.performance.window[1].provisional is for data_drift",
+        ),
+        (of_drift("window: {provisional: 1}"), 3, "provisional is 1; expected true or false"),
         (of_kafka("bootstrap: localhost"), 1, 'bootstrap is "localhost"; expected host:port'),
         (of_kafka("bootstrap: 'a:99999'"), 1, "kafka.bootstrap has port 99999; ports are 1 to"),
         (of_kafka("partitions: 0"), 1, "kafka.partitions is 0; it must be at least 1"),

@@ -112,6 +112,19 @@ def test_an_action_says_what_it_rests_on() -> None:
         assert msgspec.json.decode(msgspec.json.encode(action), type=ActionData) == action
 
 
+@pytest.mark.parametrize("detector", DETECTORS)
+@pytest.mark.parametrize("verdict", SEVERE)
+def test_what_is_not_decidable_commands_nothing_and_is_told(verdict: str, detector: str) -> None:
+    early = finding(verdict, detector=detector, value=0.9, provisional=True, decidable=False)
+    actions = decide(early)
+    assert {a.action for a in actions} <= {"alert", "monitor_closely"}
+    assert actions[0].action == "alert"
+    assert "(provisional: late events may change it)" in actions[0].reason
+    decidable = decide(finding(verdict, detector=detector, value=0.9))
+    assert {(a.action, a.notify) for a in actions} <= {(a.action, a.notify) for a in decidable}
+    assert "provisional" not in decidable[0].reason
+
+
 def test_a_dry_run_marks_commands_and_alerts_people_all_the_same() -> None:
     marked = {a.action: a.dry_run for a in decide(finding("critical"))}
     assert marked == {"alert": False, "review_mode": True, "retraining": True}

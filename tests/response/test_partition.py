@@ -119,6 +119,52 @@ def test_a_revision_acts_again_only_if_it_is_graver() -> None:
     )
 
 
+def provisional(severity: str, **fields: Any) -> FindingData:
+    return finding(severity, provisional=True, decidable=False, **fields)
+
+
+def test_a_provisional_window_tells_people_and_commands_nothing() -> None:
+    worst = provisional("critical", detector="performance", value=0.2)
+    assert respond(worst) == [("alerts", "alert", "critical")]
+    assert respond(provisional("high")) == [
+        ("alerts", "alert", "high"),
+        ("alerts", "monitor_closely", "high"),
+    ]
+
+
+def test_its_decidable_revision_commands_and_tells_nobody_twice() -> None:
+    """A rollback needs a decidable window: it comes with that, and not before."""
+    drop: dict[str, Any] = {"detector": "performance", "value": 0.2}
+    early = provisional("critical", **drop)
+    assert respond(early, finding("critical", revision=1, **drop)) == [
+        ("alerts", "alert", "critical"),
+        ("review-mode", "review_mode", "critical"),
+        ("retraining", "retraining", "critical"),
+        ("rollbacks", "rollback", "critical"),
+    ]
+
+
+def test_a_decidable_revision_that_is_less_grave_commands_what_it_is_worth() -> None:
+    """People know of worse already; of commands it is the first."""
+    assert respond(provisional("critical"), finding("high", revision=1)) == [
+        ("alerts", "alert", "critical"),
+        ("retraining", "retraining", "high"),
+    ]
+
+
+@pytest.mark.parametrize("grades", [("medium", "critical"), ("critical", "medium")])
+def test_both_verdicts_of_a_window_survive_a_crash_between_them(grades: tuple[str, str]) -> None:
+    first, second = provisional(grades[0]), finding(grades[1], revision=1)
+    rows: dict[bytes, bytes] = {}
+    partition = RespondPartition()
+    partition.apply("drift-events", records(event(first)))
+    outputs = flush(partition, rows)
+    partition = RespondPartition()
+    partition.restore(rows)
+    partition.apply("drift-events", records(event(first), event(second)))
+    assert told([*outputs, *flush(partition, rows)]) == respond(first, second)
+
+
 def test_findings_of_other_subjects_and_windows_stand_alone() -> None:
     two = respond(finding("high", "k1"), finding("high", "k2"))
     assert two == respond(finding("high")) * 2

@@ -25,15 +25,20 @@ def severe(judged: Iterable[Judgement]) -> list[tuple[Judgement, Finding]]:
 
 
 def actions(judged: Iterable[Judgement]) -> list[Action]:
-    """All actions; of a finding's later revisions only those that are graver than all before."""
-    acted: dict[str, int] = {}
+    """All actions; of a finding's later revisions only those that are graver than all before.
+
+    What tells people is graver than what has told them, a command than what was commanded.
+    """
+    acted: dict[tuple[str, bool], int] = {}
     found = []
     for judgement, finding in sorted(severe(judged), key=lambda pair: pair[0].revision):
         key, rank = judgement.key(finding.subject), GRADES.index(finding.verdict)
-        if rank > acted.get(key, -1):
-            done = _table(judgement, finding, f"{key}.{judgement.revision}")
-            acted |= {key: rank} if done else {}
-            found += done
+        done = _table(judgement, finding, f"{key}.{judgement.revision}")
+        for tells in (True, False):
+            some = [action for action in done if (action.topic == "alerts") == tells]
+            if some and rank > acted.get((key, tells), -1):
+                acted[key, tells] = rank
+                found += some
     return found
 
 
@@ -50,6 +55,10 @@ def _table(judgement: Judgement, finding: Finding, identity: str) -> list[Action
     found = [action("alerts", "alert", notify="ticket" if severity == "medium" else "page")]
     if judgement.model.authority == "observe" or silence:
         return found
+    if severity == "high":
+        found.append(action("alerts", "monitor_closely"))
+    if not judgement.decidable:
+        return found
     priority = {"critical": "urgent", "high": "high", "medium": "normal"}[severity]
     found.append(action("retraining", "retraining", priority=priority))
     if severity == "critical":
@@ -57,6 +66,4 @@ def _table(judgement: Judgement, finding: Finding, identity: str) -> list[Action
         degraded = judgement.detector in ("performance", "concept_drift")
         if healthy and degraded and finding.value is not None and round(finding.value, 9) > 0.15:
             found.append(action("rollbacks", "rollback"))
-    if severity == "high":
-        found.append(action("alerts", "monitor_closely"))
     return found

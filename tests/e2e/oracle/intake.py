@@ -41,11 +41,15 @@ class Fate:
 
 @dataclass
 class Row:
-    """A prediction that counts; `known` are its labels: (known, made, offset, class)."""
+    """A prediction that counts; `known` are its labels: (known, made, offset, class).
+
+    One that was read when the watermark had passed the end of its pane was not `on_time`.
+    """
 
     id: str
     version: str
     time: int
+    on_time: bool
     features: Mapping[str, Any]
     prediction: Any
     score: float | None
@@ -128,7 +132,7 @@ def _predictions(
         mark = greatest.get(model.id, -EVER) - model.disorder
         greatest[model.id] = max(time, greatest.get(model.id, -EVER))
         key = (model.id, event["prediction_id"])
-        if time - time % model.pane + model.pane + model.lateness <= mark:
+        if model.pane_end(time) + model.lateness <= mark:
             taken.fates[entry.place] = Fate("late", "late", model.id)
             taken.lose(model, before, "late")
         elif model.remembers and key in seen:
@@ -141,7 +145,7 @@ def _predictions(
         else:
             seen[key] = entry.value or b""
             row = Row(
-                event["prediction_id"], event["model_version"], time,
+                event["prediction_id"], event["model_version"], time, model.pane_end(time) > mark,
                 event["features"], event["prediction"], event.get("score"),
             )  # fmt: skip
             rows[key] = row

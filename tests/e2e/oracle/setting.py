@@ -25,12 +25,16 @@ GRADES = ("medium", "high", "critical")
 
 @dataclass(frozen=True)
 class Signal:
-    """One signal: windows in ms, how late events may come, and how many rows a verdict needs."""
+    """One signal: windows in ms, how late events may come, and how many rows a verdict needs.
+
+    A `provisional` one is judged at the end of a window too.
+    """
 
     size: int
     hop: int
     lateness: int
     min_samples: int
+    provisional: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +93,10 @@ class Model:
         """What all windows are made of: the longest that divides them, of an hour at most."""
         common = int(np.gcd.reduce([n for s in self.signals for n in (s.size, s.hop)]))
         return next(common // n for n in count(1) if common % n == 0 and common // n <= HOUR)
+
+    def pane_end(self, time: int) -> int:
+        """When the pane ends that a time falls into."""
+        return time - time % self.pane + self.pane
 
     @property
     def reviewed_within(self) -> int | None:

@@ -39,7 +39,10 @@ class Finding:
 
 @dataclass
 class Judgement:
-    """All that one detector says of one window; performance has an age and a revision."""
+    """All that one detector says of one window; performance has an age.
+
+    It is decidable when all that it needs has come, and settled when no other revision follows.
+    """
 
     model: Model
     version: str
@@ -54,6 +57,16 @@ class Judgement:
     health: dict[str, Any] = field(default_factory=dict)
     #: Predictions of all versions in the window.
     of_all: int = 0
+    decidable: bool = True
+    settled: bool = True
+
+    @property
+    def status(self) -> dict[str, bool]:
+        """What of an event tells whether more may come."""
+        provisional = not self.decidable and not self.settled
+        return {
+            "provisional": provisional, "decidable": self.decidable, "settled": self.settled
+        }  # fmt: skip
 
     def health_as(self, told: Mapping[str, Any]) -> dict[str, Any]:
         """The health that an event must tell.
@@ -112,12 +125,17 @@ def _silence(judgement: Judgement) -> Judgement:
 
 def _health(judgement: Judgement, judged: Sequence[Judgement], lost: Lost) -> dict[str, Any]:
     """Healthy up to a twentieth lost, blind beyond half, or where nothing came."""
-    same = (judgement.detector, judgement.start, judgement.end, judgement.age)
-    rows = sum(j.predictions for j in judged if (j.detector, j.start, j.end, j.age) == same)
+    rows = sum(j.predictions for j in judged if _moment(j) == _moment(judgement))
     judgement.of_all = rows
     during = [n for start, n in lost.items() if judgement.start <= start < judgement.end]
     counts = {name: sum(n[name] for n in during) for name in ("late", "dead", "quarantined")}
     return _status(rows, judgement.version, counts)
+
+
+def _moment(judgement: Judgement) -> tuple[Any, ...]:
+    """What the judgements of several versions at one moment share."""
+    j = judgement
+    return j.detector, j.start, j.end, j.age, j.age is None and not j.decidable
 
 
 def _status(rows: int, version: str, counts: Mapping[str, int]) -> dict[str, Any]:
@@ -152,11 +170,23 @@ def _inputs(
         if not inside and silent:
             continue  # a silence is told once, at its beginning
         silent = not inside
-        for version in sorted({row.version for row in inside}) or [""]:
-            mine = [row for row in inside if row.version == version]
-            for name, question in detectors:
-                said = _unjudgeable(model, len(mine)) or question(model, signal, mine)
-                yield Judgement(model, version, name, start, end, len(mine), said)
+
+        def asked(
+            rows: Sequence[Row], revision: int, known: bool, start: int = start, end: int = end
+        ) -> Iterator[Judgement]:
+            for version in sorted({row.version for row in rows}) or [""]:
+                mine = [row for row in rows if row.version == version]
+                for name, question in detectors:
+                    said = _unjudgeable(model, len(mine)) or question(model, signal, mine)
+                    yield Judgement(
+                        model, version, name, start, end, len(mine), said, revision,
+                        decidable=known, settled=known,
+                    )  # fmt: skip
+
+        early = [r for r in inside if r.on_time or model.pane_end(r.time) + model.lateness <= end]
+        if signal.provisional and early:
+            yield from asked(early, 0, known=False)
+        yield from asked(inside, int(signal.provisional and not silent), known=True)
     if model.clock == "append":
         # The broker's clock goes on, so the silence after the last event is told too.
         start, end = end, end + signal.hop
@@ -344,8 +374,10 @@ def _performance(model: Model, rows: Sequence[Row]) -> Iterator[Judgement]:
                         _outcome(model, name, matrix, len(mine), age, before)
                     ]
                     yield Judgement(
-                        model, version, name, start, end, len(mine), said, revision, age
-                    )
+                        model, version, name, start, end, len(mine), said, revision, age,
+                        decidable=reference is not None and covered,
+                        settled=n == len(model.ages) - 1,
+                    )  # fmt: skip
 
 
 def _known(row: Row, age: int) -> str | None:
