@@ -22,8 +22,9 @@ from monitor.panes.flush import Record
 from monitor.registry.durations import duration_words
 
 Reject = Callable[[str, Record | Trace, Rejected], None]
-#: Told of each model: the places of its rows, if asked for, and the watermark that each has found.
-Step = Callable[[str, Callable[[], list[Place]], Times], None]
+#: Told of each topic and model: the places of its rows, if asked for, and the watermark that each
+#: has found.
+Step = Callable[[str, str, Callable[[], list[Place]], Times], None]
 #: An event may be this far ahead of the broker's clock.
 FUTURE_MS = 5 * 60_000
 #: Corrections of one prediction; a producer that relabels for ever must not grow our memory.
@@ -54,7 +55,7 @@ class Intake:
         self.marks.read("predictions", state.id, times, batch.appended[kept])
         found = self.marks.advance("predictions", state.id, times)
         read = kept
-        self.step(state.id, lambda: batch.places(read), found)
+        self.step("predictions", state.id, lambda: batch.places(read), found)
         pane = state.pane_ms
         late = times - times % pane + pane + state.lateness_ms <= found
         if late.any():
@@ -142,6 +143,7 @@ class Intake:
         times = events.times[kept]
         self.marks.read("labels", state.id, times, events.appended[kept])
         found = self.marks.advance("labels", state.id, times)
+        self.step("labels", state.id, lambda: events.places(kept), found)
         known = np.maximum(times, found).tolist()
         touched: set[PaneKey] = set()
         if state.joins:

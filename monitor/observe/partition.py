@@ -16,6 +16,7 @@ from monitor.observe.fold import PaneKey
 from monitor.observe.intake import Intake, orphaned
 from monitor.observe.losses import Losses
 from monitor.observe.model import Monitored
+from monitor.observe.placement import Placement
 from monitor.observe.redaction import Redaction
 from monitor.observe.rejection import Rejected, Trace, dead_letter, trace
 from monitor.observe.state import ModelState
@@ -40,6 +41,7 @@ class PartitionRow(msgspec.Struct, array_like=True, tag="partition"):
     past: list[tuple[str, str, int]] = []
     read: dict[str, int] = {}
     named: str | None = None
+    misplaced: list[tuple[str, str, int]] = []
 
 
 partition_row = msgspec.msgpack.Decoder(PartitionRow).decode
@@ -71,6 +73,7 @@ class ObservePartition:
         )
         panes = {m.spec.id: m.spec.pane_ms for m in models}
         self.losses = Losses(source, self.marks, panes)
+        self.placement = Placement(source, panes_partitions)
         self.redaction = Redaction(models)
         step = self.losses.step
         self.intake = Intake(self.marks, self.accounting, self._reject, self.redaction, step)
@@ -94,6 +97,7 @@ class ObservePartition:
         """Take records of one input topic in offset order."""
         self._read_to(topic, records[-1].timestamp)
         rows: list[Any] = getattr(self.decoder, topic)(records)
+        self.placement.verify(records)
         kinds = {row.__class__ for row in rows}
         only = self.decoder.model_of.get(kinds.pop(), "") if len(kinds) == 1 else ""
         if only in self.states:
@@ -119,8 +123,10 @@ class ObservePartition:
                 # Other records of its model that stand before it are judged before it.
                 if row.model_id in groups:
                     self._groups(topic, {row.model_id: groups.pop(row.model_id)})
+                rows_held = row.block.rows
+                self._misplaced(topic, row.model_id, [row.record], rows_held)
                 self._take(self.states[row.model_id], row)
-                read += row.block.rows - 1
+                read += rows_held - 1
                 continue
             if isinstance(row, EndOfStream):
                 # What stands before it in the log is judged before it, and what follows after.
@@ -163,12 +169,22 @@ class ObservePartition:
     def _groups(self, topic: str, groups: Mapping[str, Any]) -> None:
         for model, (rows, records, mistyped) in groups.items():
             state = self.states[model]
+            self._misplaced(topic, model, records)
             if topic == "predictions":
                 self._take(state, SinglePredictions(state.columns, rows, records, mistyped))
             elif topic == "labels":
                 self._relabelled[model] |= self.intake.labels(state, Singles(rows, records))
             else:
                 self.intake.reviews(state, Singles(rows, records))
+
+    def _misplaced(
+        self, topic: str, model: str, records: Sequence[Record], events: int = 1
+    ) -> None:
+        """Take note of records that lie elsewhere than their key says: labels don't find them."""
+        joins = self.states[model].joins
+        for record in self.placement.misplaced(topic, model, records, joins):
+            if joins and topic != "reviews":
+                self.losses.lose(topic, (record.offset, 0), model, "misplaced", events)
 
     def _take(self, state: ModelState, batch: Predictions) -> None:
         self._relabelled[state.id] |= self.intake.predictions(state, batch)
@@ -183,7 +199,7 @@ class ObservePartition:
         left = trace(record, self.redaction)
         if topic == "predictions" and rejected.reason != "unknown_model":
             at = left.offset, rejected.index or 0
-            self.losses.lose(at, rejected.model_id, rejected.outcome, rejected.events)
+            self.losses.lose(topic, at, rejected.model_id, rejected.outcome, rejected.events)
         letter = dead_letter(rejected, left, topic, self.source)
         place = [topic, str(self.source), str(left.offset)]
         if rejected.index is not None:
@@ -237,8 +253,8 @@ class ObservePartition:
             self._close(state, flush)
             self._expire(state, flush)
         flush.log += self.cache.drain(state.memory for state in self.states.values())
-        for pane in self.losses.changed:
-            message = self.losses.message(pane)
+        for lost in self.losses.changed:
+            message = self.losses.message(lost)
             self._keep(_loss_row(message), encode(message), flush)
         boundaries, past = self._boundaries(), self._past()
         if heartbeat or boundaries != self._told:
@@ -246,10 +262,10 @@ class ObservePartition:
             self._told = boundaries
         for state in self.states.values():
             self._forget(state, flush)
-        for pane in self.losses.passed():
-            if pane not in self.losses.changed:
-                self._delete(_loss_row(self.losses.message(pane)), flush)
-                del self.losses.counts[pane]
+        for passed in self.losses.passed():
+            if passed not in self.losses.changed:
+                self._delete(_loss_row(self.losses.message(passed)), flush)
+                del self.losses.counts[passed]
         flush.outputs += self._rejected
         self._rejected = []
         flush.rows[PARTITION_KEY] = _ROW(
@@ -259,6 +275,7 @@ class ObservePartition:
                 past=[(t, m, n) for (t, m), n in past.items()],
                 read=self._read,
                 named=self.losses.named,
+                misplaced=[(t, m, n) for (t, m), n in sorted(self.placement.counts.items())],
             )
         )
         return flush
@@ -314,9 +331,9 @@ class ObservePartition:
                 message = encode(state.outcome_snapshot(pane))
                 flush.outputs.append(Output("panes", state.id.encode(), message))
             self._unsent[state.id] = set()
-        for pane in sorted(self.losses.changed):
-            message = encode(self.losses.message(pane))
-            flush.outputs.append(Output("panes", pane[0].encode(), message))
+        for lost in sorted(self.losses.changed):
+            message = encode(self.losses.message(lost))
+            flush.outputs.append(Output("panes", lost[0].encode(), message))
         self.losses.changed = set()
         behind: dict[str, dict[str, int]] = {"predictions": {}, "labels": {}}
         for (topic, model), greatest in past.items():
@@ -397,6 +414,7 @@ class ObservePartition:
                 for topic, model, n in row.past:
                     self.marks.restore_past(topic, model, n)
                 self._read, self.losses.named = dict(row.read), row.named
+                self.placement.counts.update({(t, m): n for t, m, n in row.misplaced})
                 restored = Accounting.from_rows(row.accounting)
                 self.accounting.counts.update(restored.counts)
                 self.accounting.reasons.update(restored.reasons)
@@ -433,4 +451,5 @@ def _outcome_row(message: OutcomePane) -> bytes:
 
 
 def _loss_row(message: Loss) -> bytes:
-    return _ROW(["loss", message.model_id, message.start_ms])
+    of_topic = [] if message.topic == "predictions" else [message.topic]
+    return _ROW(["loss", message.model_id, message.start_ms, *of_topic])

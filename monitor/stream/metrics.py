@@ -148,7 +148,14 @@ def _accounting(rows: Sequence[tuple[Owner, PartitionRow]]) -> Iterator[Metric]:
         "Events that were late, dead-lettered or quarantined, by reason.",
         labels=[*at, "reason"],
     )
+    misplaced = CounterMetricFamily(
+        "watchkeeper_misplaced_records",
+        "Records in other partitions than their key names: no label finds its prediction there.",
+        labels=[*at, "model"],
+    )
     for owner, row in rows:
+        for topic, model, n in row.misplaced:
+            misplaced.add_metric([topic, str(owner.partition), model], n)
         accounting, partition = Accounting.from_rows(row.accounting), str(owner.partition)
         for topic in owner.stage.topics:
             for outcome in ("read", "counted", "duplicate", "late", "dead", "quarantined"):
@@ -157,7 +164,7 @@ def _accounting(rows: Sequence[tuple[Owner, PartitionRow]]) -> Iterator[Metric]:
             waiting.add_metric([topic, partition], accounting.counts[topic, "waiting"])
         for (topic, reason), n in sorted(accounting.reasons.items()):
             refused.add_metric([topic, partition, reason], n)
-    yield from (events, waiting, refused)
+    yield from (events, waiting, refused, misplaced)
 
 
 def _store(observers: Sequence[Owner]) -> Metric:
