@@ -108,20 +108,20 @@ def test_every_kind_of_blemish_is_told_apart() -> None:
     assert rows["labels!reasons"]["orphan_label"] == beyond > len(range(0, n, 31))
 
 
-LIVE = monitored(clock="append")
+LIVE = {split: monitored(clock="append", repartition=split) for split in (False, True)}
 TOPICS = ("predictions", "labels", "reviews")
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(order=st.integers(0, 10**6), crashes=st.sampled_from([0.0, 0.1]))
-def test_a_live_stream_is_judged_whole(order: int, crashes: float) -> None:
+@given(order=st.integers(0, 10**6), crashes=st.sampled_from([0.0, 0.1]), split=st.booleans())
+def test_a_live_stream_is_judged_whole(order: int, crashes: float, split: bool) -> None:
     """Whatever is counted stands in a window, though partitions idle, wake up late and crash.
 
     Bursts of events with silences between, up to two hours late; heartbeats follow the broker's
     clock. What time has gone past must be told as late, never be counted and judged nowhere.
     """
     draw = random.Random(order)
-    pipeline = Pipeline([LIVE])
+    pipeline = Pipeline([LIVE[split]])
     observers = [u for u in pipeline.units if "predictions" in u.topics]
     now, made = T0 + HOUR, 0
 

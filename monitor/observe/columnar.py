@@ -74,9 +74,11 @@ class Columnar:
         mistyped: Mapping[int, Sequence[str]],
     ) -> None:
         self.model_id = model_id
+        self.batch_id: str = decoded.batch_id
         self.record = record
         self._decoded: Decoded = decoded
         rows = len(decoded.predictions)
+        self.rows = rows
         if rows > MAX_ROWS:
             raise Rejected("limit_rows", f"{rows} predictions, limit {MAX_ROWS}; send two records")
         read = _Reader(rows)

@@ -63,17 +63,23 @@ class Losses:
         """Take note of the watermark that each row of a model has found, in their order."""
         self._steps.setdefault((topic, model_id), []).append((places, found))
 
-    def settle(self) -> None:
-        """Put what was lost where the watermarks were; before any watermark moves otherwise."""
+    def settle(self, now: Callable[[str, str], int]) -> None:
+        """Put what was lost where the watermarks were; before any watermark moves otherwise.
+
+        `now` says where that of a topic and model stands.
+        """
         lost, self._lost = self._lost, {}
         steps, self._steps = self._steps, {}
         for (topic, model_id), mine in sorted(lost.items()):
-            self._settle(topic, model_id, sorted(mine), steps.get((topic, model_id), []))
+            passed = steps.get((topic, model_id), [])
+            self._settle(topic, model_id, sorted(mine), passed, now(topic, model_id))
 
-    def _settle(self, topic: str, model_id: str, lost: list[_Lost], steps: list[Step]) -> None:
+    def _settle(
+        self, topic: str, model_id: str, lost: list[_Lost], steps: list[Step], last: int
+    ) -> None:
         places = [place for step, _ in steps for place in step()]
         marks = [mark for _, found in steps for mark in found.tolist()]
-        marks.append(self.marks.of(topic, model_id))
+        marks.append(last)
         pane = self.pane_ms[model_id]
         for one in lost:
             mark = marks[bisect_left(places, one.place)]

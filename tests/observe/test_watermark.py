@@ -8,6 +8,7 @@ from monitor.observe.watermark import GRACE_MS, Watermarks
 from monitor.panes.messages import END, UNHEARD
 
 DISORDER = 30
+LIVE = ("a", "b")
 TIMES = st.lists(st.integers(0, 10_000), max_size=40)
 CUTS = st.lists(st.integers(0, 40), max_size=6).map(sorted)
 
@@ -86,23 +87,23 @@ def heard(**greatest: int) -> Watermarks:
 
 def test_a_silent_model_follows_the_others_of_its_partition() -> None:
     marks = heard(a=10 * GRACE_MS, b=GRACE_MS)
-    marks.follow(0, (), ("a", "b"))
+    marks.follow(0, (), LIVE, marks.newest(LIVE))
     assert marks.of("predictions", "a") == 10 * GRACE_MS
     assert marks.of("predictions", "b") == 9 * GRACE_MS
 
 
 def test_where_all_is_read_time_follows_the_broker() -> None:
     marks = heard(a=GRACE_MS)
-    marks.follow(5 * GRACE_MS, ("labels",), ("a", "b"))
+    marks.follow(5 * GRACE_MS, ("labels",), LIVE, marks.newest(LIVE))
     assert marks.of("predictions", "a") == GRACE_MS
-    marks.follow(5 * GRACE_MS, ("predictions",), ("a", "b"))
+    marks.follow(5 * GRACE_MS, ("predictions",), LIVE, marks.newest(LIVE))
     assert marks.of("predictions", "a") == marks.of("predictions", "b") == 4 * GRACE_MS
 
 
 def test_it_never_takes_time_back_nor_reopens_what_has_ended() -> None:
     marks = heard(a=9 * GRACE_MS)
     marks.end("predictions", "b")
-    marks.follow(5 * GRACE_MS, ("predictions", "labels"), ("a", "b"))
+    marks.follow(5 * GRACE_MS, ("predictions", "labels"), LIVE, marks.newest(LIVE))
     assert marks.of("predictions", "a") == 9 * GRACE_MS
     assert marks.of("predictions", "b") == END
 
