@@ -14,6 +14,8 @@ What lies in another partition than its key names is counted, so inputs are seen
 but no label finds it, so a window of performance sees less.
 """
 
+from msgspec import UNSET
+
 from monitor.evaluate.clock import Clock
 from monitor.evaluate.judged import Judged
 from monitor.events.types import HealthReason, HealthStatus, PipelineHealth
@@ -124,6 +126,6 @@ def assess(
         dead=dead,
         quarantined=quarantined,
         partitions=sorted(behind),
-        misplaced=misplaced,
-        message=advice(misplaced) if misplaced else "",
+        misplaced=misplaced or UNSET,
+        message=advice(misplaced) if misplaced else UNSET,
     )

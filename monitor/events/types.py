@@ -193,8 +193,8 @@ class PipelineHealth(Struct, frozen=True, kw_only=True):
 
     `late`, `dead` and `quarantined` are the model's predictions that were read then and not
     counted, those that name no model among them. `partitions` are the source partitions that lag
-    or have stalled. `misplaced` are predictions, and where labels are judged labels too, in other
-    partitions than their key names; `message` says what to do about it.
+    or have stalled. `misplaced`, there only where there are any, are predictions, and where labels
+    are judged labels too, in other partitions than their key names; `message` says what to do.
     """
 
     status: HealthStatus
@@ -203,8 +203,8 @@ class PipelineHealth(Struct, frozen=True, kw_only=True):
     dead: int = 0
     quarantined: int = 0
     partitions: list[int] = []
-    misplaced: int = 0
-    message: str = ""
+    misplaced: int | UnsetType = UNSET
+    message: str | UnsetType = UNSET
 
 
 class FindingData(Struct, frozen=True, kw_only=True):

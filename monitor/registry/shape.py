@@ -222,10 +222,7 @@ class Model(Shape, frozen=True, kw_only=True):
         Meta(extra={"later": {"approve": _AUTHORITY, "auto": _AUTHORITY}}),
     ] = "dry_run"
     deduplicate: bool = True
-    repartition: Annotated[
-        bool,
-        Meta(description="whether records may have any key: each is sent on to where it is joined"),
-    ] = False
+    repartition: bool = False
     expected_rate: Annotated[float, Meta(gt=0)] | None = None
     features: Annotated[dict[Text, FeatureKind], Meta(max_length=MAX_FEATURES)] = {}
     personal: Annotated[

@@ -110,7 +110,7 @@ def test_it_never_takes_time_back_nor_reopens_what_has_ended() -> None:
 
 def test_a_replayed_stream_follows_nobody_and_leads_nobody() -> None:
     marks = heard(a=GRACE_MS, old=90 * GRACE_MS)
-    marks.follow(5 * GRACE_MS, ("predictions", "labels"), ("a",))
+    marks.follow(5 * GRACE_MS, ("predictions", "labels"), ("a",), marks.newest(("a",)))
     assert marks.of("predictions", "old") == 90 * GRACE_MS
     assert marks.of("predictions", "a") == 4 * GRACE_MS
     assert ("labels", "old") not in marks.greatest
@@ -118,15 +118,15 @@ def test_a_replayed_stream_follows_nobody_and_leads_nobody() -> None:
 
 def test_labels_of_which_all_are_read_follow_their_predictions() -> None:
     marks = heard(a=9 * GRACE_MS)
-    marks.follow(0, (), ("a",))
+    marks.follow(0, (), ("a",), marks.newest(("a",)))
     assert marks.of("labels", "a") == UNHEARD
-    marks.follow(0, ("labels", "reviews"), ("a",))
+    marks.follow(0, ("labels", "reviews"), ("a",), marks.newest(("a",)))
     assert marks.of("labels", "a") == marks.of("reviews", "a") == 9 * GRACE_MS
 
 
 def test_without_any_time_nothing_is_known() -> None:
     marks = heard()
-    marks.follow(0, ("predictions", "labels"), ("a",))
+    marks.follow(0, ("predictions", "labels"), ("a",), marks.newest(("a",)))
     assert marks.of("predictions", "a") == marks.of("labels", "a") == UNHEARD
 
 
