@@ -72,6 +72,18 @@ def told(pipeline: Pipeline, topic: str, spotless: bool) -> dict[str, dict[str, 
     return events
 
 
+def reviewed(event: dict[str, Any]) -> dict[str, Any]:
+    """A review that comes when a label does."""
+    return {
+        "review_id": f"r-{event['prediction_id']}-{event['timestamp']}",
+        "prediction_id": event["prediction_id"],
+        "model_id": "m",
+        "reviewer_id": "someone",
+        "final_decision": event["label"],
+        "timestamp": event["timestamp"],
+    }
+
+
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     seed=st.integers(0, 2),
@@ -87,9 +99,11 @@ def test_any_keys_say_what_the_right_ones_say(
     direct = Pipeline([monitored(), BESIDE])
     direct.produce("predictions", predictions)
     direct.produce("labels", labels)
+    reviews = [*map(reviewed, labels[:-1:4]), END]
+    direct.produce("reviews", reviews)
     direct.run()
     drawn = scattered(
-        {"predictions": predictions, "labels": labels},
+        {"predictions": predictions, "labels": labels, "reviews": reviews},
         place,
         None if order is None else random.Random(order),
         crashes,
@@ -98,7 +112,8 @@ def test_any_keys_say_what_the_right_ones_say(
         assert told(drawn, topic, spotless) == told(direct, topic, spotless)
         assert told(direct, topic, spotless)
     wanted, found = direct.accounting().to_rows(), drawn.accounting().to_rows()
-    for topic, events in (("predictions", predictions), ("labels", labels)):
+    given = ("predictions", predictions), ("labels", labels), ("reviews", reviews)
+    for topic, events in given:
         broken = sum(isinstance(event, bytes) for event in events)
         moved = {"moved": len(events) - broken - 1, "arrived": len(events) - broken - 1}
         assert found[topic] == wanted[topic] | moved

@@ -226,9 +226,9 @@ class ObservePartition:
         self, topic: str, model: str, records: Sequence[Record], events: int = 1
     ) -> None:
         """Take note of records that lie elsewhere than their key says: labels don't find them."""
-        joins = self.states[model].joins
-        for record in self.placement.misplaced(topic, model, records, joins):
-            if joins and topic != "reviews":
+        state = self.states[model]
+        for record in self.placement.misplaced(topic, model, records, state.reviewed):
+            if state.joins and topic != "reviews":
                 self.losses.lose(topic, (record.offset, 0), model, "misplaced", events)
 
     def _take_columnar(self, topic: str, batch: Columnar, split: Mapping[str, ModelState]) -> None:
