@@ -18,6 +18,7 @@ from monitor.evaluate.partition import EvaluatePartition
 from monitor.observe.accounting import Accounting, total
 from monitor.observe.model import Monitored
 from monitor.observe.partition import INPUTS, ObservePartition
+from monitor.observe.split import REKEYED
 from monitor.observe.store import DictStore, Store
 from monitor.panes.flush import Flush, Logic
 from monitor.response.partition import RespondPartition
@@ -25,6 +26,7 @@ from monitor.stream.replay import Replay
 from tests.observe.stream import T0, Rec
 
 PARTITIONS = 3
+SOURCES = (*INPUTS, REKEYED)
 APPEND_MS = T0 + 10_000 * 3_600_000
 
 
@@ -69,7 +71,7 @@ class Pipeline:
         n = range(PARTITIONS)
         self.units = [
             *(
-                Unit(lambda s, p=p: ObservePartition(models, p, PARTITIONS, s), INPUTS, p)
+                Unit(lambda s, p=p: ObservePartition(models, p, PARTITIONS, s), SOURCES, p)
                 for p in n
             ),
             *(Unit(lambda s: EvaluatePartition(models, PARTITIONS), ("panes",), p) for p in n),

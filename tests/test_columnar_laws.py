@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from monitor.observe.accounting import unbalanced
 from monitor.observe.partition import ObservePartition
+from monitor.observe.placement import partition_of as partition_of_key
 from tests.observe.stream import (
     HOUR,
     MINUTE,
@@ -185,6 +186,10 @@ def story(n: int = 700) -> tuple[list[Any], list[Any]]:
     return predictions, [event for _, event in labels]
 
 
+#: A key for each partition: a batch is produced to the partition that its key names.
+KEYS = [next(k for n in range(99) if partition_of_key(k := b"b%d" % n, 3) == p) for p in range(3)]
+
+
 def run(cut: list[int] | None, schedule: random.Random | None, crashes: float) -> Pipeline:
     """One by one, or in records between these places; three partitions, by place in the story."""
     pipeline = Pipeline([MODEL])
@@ -198,12 +203,13 @@ def run(cut: list[int] | None, schedule: random.Random | None, crashes: float) -
             runs = [share[a:b] for a, b in pairwise(places)]
             values = [record(run, f"b{p}-{n}", n % 2 == 0) for n, run in enumerate(runs)]
         for value in [*values, END]:
-            pipeline.append("predictions", b"", json.dumps(value).encode(), p)
+            pipeline.append("predictions", KEYS[p], json.dumps(value).encode(), p)
     for event in labels:
         value = json.dumps(event).encode()
-        pipeline.append("labels", b"", value, home[event["prediction_id"]])
+        p = home[event["prediction_id"]]
+        pipeline.append("labels", KEYS[p], value, p)
     for p in range(3):
-        pipeline.append("labels", b"", json.dumps(END).encode(), p)
+        pipeline.append("labels", KEYS[p], json.dumps(END).encode(), p)
     pipeline.run(schedule, crashes)
     return pipeline
 

@@ -161,6 +161,7 @@ def test_every_kind_of_blemish_is_told_apart() -> None:
 
 
 LIVE = monitored(clock="append")
+LIVE_SPLIT = monitored(clock="append", repartition=True)
 LIVE_EARLY = monitored(
     clock="append", data_drift=DataDriftSpec(windows=(early(60, 60),), min_samples=50)
 )
@@ -171,7 +172,7 @@ TOPICS = ("predictions", "labels", "reviews")
 @given(
     order=st.integers(0, 10**6),
     crashes=st.sampled_from([0.0, 0.1]),
-    model=st.sampled_from([LIVE, LIVE_EARLY]),
+    model=st.sampled_from([LIVE, LIVE_SPLIT, LIVE_EARLY]),
 )
 def test_a_live_stream_is_judged_whole(order: int, crashes: float, model: Monitored) -> None:
     """Whatever is counted stands in a window, though partitions idle, wake up late and crash.

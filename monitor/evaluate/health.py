@@ -9,11 +9,17 @@ restarts. Where a watermark stood is decided by the order of the log, so a repla
 What is lost can shift a share of the rest by as much, at most. Up to 5 % that is less than what a
 page or a rollback needs (0.10, 0.15), and Great Expectations' customary `mostly: 0.95` tolerates as
 much; beyond half, more is unknown than known.
+
+What lies in another partition than its key names is counted, so inputs are seen as well as ever;
+but no label finds it, so a window of performance sees less.
 """
+
+from msgspec import UNSET
 
 from monitor.evaluate.clock import Clock
 from monitor.evaluate.judged import Judged
 from monitor.events.types import HealthReason, HealthStatus, PipelineHealth
+from monitor.observe.placement import advice
 from monitor.observe.state import OTHER_VERSIONS
 from monitor.panes.messages import Loss, encode
 from monitor.registry.specs import ModelSpec
@@ -23,8 +29,8 @@ DEGRADED_ABOVE = 0.05
 BLIND_ABOVE = 0.5
 _RATES: tuple[HealthReason, ...] = ("late_rate", "dead_rate", "quarantine_rate")
 
-#: Where a loss stands: the start of its pane in ms, and its source partition.
-Place = tuple[int, int]
+#: Where a loss stands: the start of its pane in ms, its source partition, and its topic.
+Place = tuple[int, int, str]
 
 
 class Losses:
@@ -33,7 +39,7 @@ class Losses:
     def __init__(self) -> None:
         self._held: dict[Place, Loss] = {}
         #: Rows that have changed since they were last asked for; None where one has gone.
-        self.rows: dict[tuple[str, str, int, int], bytes | None] = {}
+        self.rows: dict[tuple[str | int, ...], bytes | None] = {}
 
     def put(self, loss: Loss) -> None:
         """Hold or replace what was lost in a pane of a source partition."""
@@ -42,16 +48,35 @@ class Losses:
 
     def restore(self, loss: Loss) -> None:
         """Take up a row."""
-        self._held[loss.start_ms, loss.source] = loss
+        self._held[loss.start_ms, loss.source, loss.topic] = loss
 
     def within(self, start_ms: int, end_ms: int) -> tuple[int, int, int]:
         """Late, dead and quarantined predictions while the watermark stood in [start, end)."""
-        held = [loss for (start, _), loss in self._held.items() if start_ms <= start < end_ms]
+        held = self._of("predictions", start_ms, end_ms)
         return (
             sum(loss.late for loss in held),
             sum(loss.dead for loss in held),
             sum(loss.quarantined for loss in held),
         )
+
+    def misplaced(self, judged: Judged, pane_ms: int) -> int:
+        """Predictions in wrong partitions while a window was filled.
+
+        Where labels are judged, labels too: those read until the age at which it is judged.
+        """
+        start, end = judged.start_ms, judged.end_ms
+        held = self._of("predictions", start, end)
+        if judged.age_ms is not None:
+            # Of the last pane, which the age cuts, what was read depends on when it was looked at.
+            held += self._of("labels", start, (end + judged.age_ms) // pane_ms * pane_ms)
+        return sum(loss.misplaced for loss in held)
+
+    def _of(self, topic: str, start_ms: int, end_ms: int) -> list[Loss]:
+        return [
+            loss
+            for (start, _, of), loss in self._held.items()
+            if of == topic and start_ms <= start < end_ms
+        ]
 
     def forget(self, before_ms: int) -> None:
         """Let go of what was lost in panes before a time."""
@@ -59,12 +84,18 @@ class Losses:
             self.rows[_key(self._held.pop(place))] = None
 
 
-def _key(loss: Loss) -> tuple[str, str, int, int]:
-    return "loss", loss.model_id, loss.start_ms, loss.source
+def _key(loss: Loss) -> tuple[str | int, ...]:
+    of_topic = () if loss.topic == "predictions" else (loss.topic,)
+    return ("loss", loss.model_id, loss.start_ms, loss.source, *of_topic)
 
 
 def assess(
-    judged: Judged, rows: int, lost: tuple[int, int, int], spec: ModelSpec, clock: Clock
+    judged: Judged,
+    rows: int,
+    lost: tuple[int, int, int],
+    misplaced: int,
+    spec: ModelSpec,
+    clock: Clock,
 ) -> PipelineHealth:
     """The health of a window that has counted `rows` predictions of all versions."""
     reasons: list[HealthReason] = ["no_traffic"] if rows == 0 else []
@@ -77,6 +108,8 @@ def assess(
             if n > DEGRADED_ABOVE * total / len(lost)
         ]
     blind = rows == 0 or missing > BLIND_ABOVE * total
+    if judged.age_ms is not None and misplaced > DEGRADED_ABOVE * total:
+        reasons.append("misplaced")
     if judged.version == OTHER_VERSIONS:
         reasons.append("overflow")
     behind: set[int] = set()
@@ -93,4 +126,6 @@ def assess(
         dead=dead,
         quarantined=quarantined,
         partitions=sorted(behind),
+        misplaced=misplaced or UNSET,
+        message=advice(misplaced) if misplaced else UNSET,
     )

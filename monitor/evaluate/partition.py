@@ -144,7 +144,8 @@ class ModelWindows:
         for judged in judgements:
             span = judged.start_ms, judged.end_ms
             lost, counted = self.losses.within(*span), rows[_window(judged)]
-            health = assess(judged, counted, lost, self.model.spec, clock)
+            misplaced = self.losses.misplaced(judged, self.model.spec.pane_ms)
+            health = assess(judged, counted, lost, misplaced, self.model.spec, clock)
             past = self.past(judged, clock)
             yield from events(judged, self.model, offsets, health, past)
             if judged.silent and span not in silent:

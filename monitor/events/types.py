@@ -65,6 +65,7 @@ HealthReason = Literal[
     "late_rate",
     "dead_rate",
     "quarantine_rate",
+    "misplaced",
     "overflow",
     "lag",
     "stalled_partition",
@@ -192,7 +193,8 @@ class PipelineHealth(Struct, frozen=True, kw_only=True):
 
     `late`, `dead` and `quarantined` are the model's predictions that were read then and not
     counted, those that name no model among them. `partitions` are the source partitions that lag
-    or have stalled.
+    or have stalled. `misplaced`, there only where there are any, are predictions, and where labels
+    are judged labels too, in other partitions than their key names; `message` says what to do.
     """
 
     status: HealthStatus
@@ -201,6 +203,8 @@ class PipelineHealth(Struct, frozen=True, kw_only=True):
     dead: int = 0
     quarantined: int = 0
     partitions: list[int] = []
+    misplaced: int | UnsetType = UNSET
+    message: str | UnsetType = UNSET
 
 
 class FindingData(Struct, frozen=True, kw_only=True):

@@ -2,6 +2,9 @@
 
 read = counted + duplicate + late + dead-lettered + quarantined + waiting, for each input topic of
 a partition, in events. End-of-stream records are no events and are not in it.
+
+Events of models that are keyed otherwise are `moved` from the partition that read them, and have
+`arrived` in the one that judges them: there, read + arrived = ... + moved.
 """
 
 from collections import Counter
@@ -57,7 +60,7 @@ def total(partitions: Iterable[Accounting]) -> Accounting:
 
 
 def unbalanced(accounting: Accounting) -> dict[str, int]:
-    """Topics whose events read differ from the sum of their outcomes, with the difference.
+    """Topics whose events read or arrived are not the sum of their outcomes, with the difference.
 
     >>> a = Accounting(); a.add("labels", "read", 3); a.add("labels", "counted", 2)
     >>> unbalanced(a)
@@ -66,7 +69,8 @@ def unbalanced(accounting: Accounting) -> dict[str, int]:
     topics = sorted({topic for topic, _ in accounting.counts})
     missing = {
         topic: accounting.counts[topic, "read"]
-        - sum(accounting.counts[topic, outcome] for outcome in OUTCOMES)
+        + accounting.counts[topic, "arrived"]
+        - sum(accounting.counts[topic, outcome] for outcome in (*OUTCOMES, "moved"))
         for topic in topics
     }
     return {topic: n for topic, n in missing.items() if n}

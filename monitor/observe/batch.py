@@ -96,6 +96,11 @@ class Singles:
         """The same: the record is the event."""
         return rejected
 
+    def places(self, kept: Indexes) -> list[Place]:
+        """A record each."""
+        records = self.records
+        return [(records[k].offset, 0) for k in kept.tolist()]
+
 
 class SinglePredictions(Singles):
     """Predictions of a record each, as columns."""
@@ -109,11 +114,6 @@ class SinglePredictions(Singles):
     ) -> None:
         super().__init__(rows, records)
         self.block = columns.block(rows, self.times, mistyped)
-
-    def places(self, kept: Indexes) -> list[Place]:
-        """A record each."""
-        records = self.records
-        return [(records[k].offset, 0) for k in kept.tolist()]
 
     def ids(self, kept: Indexes) -> Sequence[str]:
         """Prediction ids at these positions."""

@@ -74,9 +74,11 @@ class Columnar:
         mistyped: Mapping[int, Sequence[str]],
     ) -> None:
         self.model_id = model_id
-        self._record = record
+        self.batch_id: str = decoded.batch_id
+        self.record = record
         self._decoded: Decoded = decoded
         rows = len(decoded.predictions)
+        self.rows = rows
         if rows > MAX_ROWS:
             raise Rejected("limit_rows", f"{rows} predictions, limit {MAX_ROWS}; send two records")
         read = _Reader(rows)
@@ -119,7 +121,7 @@ class Columnar:
 
     def places(self, kept: Indexes) -> list[Place]:
         """All in one record."""
-        offset = self._record.offset
+        offset = self.record.offset
         return [(offset, k) for k in kept.tolist()]
 
     def given(self, n: int) -> int | datetime:
@@ -136,7 +138,7 @@ class Columnar:
 
     @cached_property
     def _trace(self) -> Trace:
-        return trace(self._record, Redaction(()))._replace(head=b"")
+        return trace(self.record, Redaction(()))._replace(head=b"")
 
     def refused(self, n: int, rejected: Rejected) -> Rejected:
         """The same, with the row's place and id."""

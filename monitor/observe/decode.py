@@ -43,6 +43,7 @@ class LabelRow(msgspec.Struct, gc=False):
     model_id: Identifier
     label: Outcome
     timestamp: Timestamp
+    batch_id: Identifier | None = None
     schema_version: SchemaVersion = f"{SCHEMA_MAJOR}.0"
 
 
@@ -55,6 +56,7 @@ class ReviewRow(msgspec.Struct, gc=False):
     reviewer_id: Identifier
     final_decision: Outcome
     timestamp: Timestamp
+    batch_id: Identifier | None = None
     schema_version: SchemaVersion = f"{SCHEMA_MAJOR}.0"
 
 

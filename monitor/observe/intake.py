@@ -4,6 +4,7 @@ import zlib
 from collections.abc import Callable
 
 import numpy as np
+import numpy.typing as npt
 
 from monitor.events.limits import LEAST_PLAUSIBLE_MS
 from monitor.events.timestamps import rfc3339
@@ -22,12 +23,23 @@ from monitor.panes.flush import Record
 from monitor.registry.durations import duration_words
 
 Reject = Callable[[str, Record | Trace, Rejected], None]
-#: Told of each model: the places of its rows, if asked for, and the watermark that each has found.
-Step = Callable[[str, Callable[[], list[Place]], Times], None]
+#: Told of each topic and model: the places of its rows, if asked for, and the watermark that each
+#: has found.
+Step = Callable[[str, str, Callable[[], list[Place]], Times], None]
 #: An event may be this far ahead of the broker's clock.
 FUTURE_MS = 5 * 60_000
 #: Corrections of one prediction; a producer that relabels for ever must not grow our memory.
 LABELS_LIMIT = 100
+
+
+def believable(events: Events) -> npt.NDArray[np.bool_]:
+    """Which events have a time that can be true: not ahead of the broker's, and in milliseconds."""
+    times = events.times
+    believed: npt.NDArray[np.bool_] = times <= events.appended + FUTURE_MS
+    for n in np.flatnonzero(times < LEAST_PLAUSIBLE_MS).tolist():
+        # A text is no number of seconds, so of a text only what is before 1970 is wrong.
+        believed[n] &= times[n] >= 0 and not isinstance(events.given(n), int)
+    return believed
 
 
 class Intake:
@@ -54,7 +66,7 @@ class Intake:
         self.marks.read("predictions", state.id, times, batch.appended[kept])
         found = self.marks.advance("predictions", state.id, times)
         read = kept
-        self.step(state.id, lambda: batch.places(read), found)
+        self.step("predictions", state.id, lambda: batch.places(read), found)
         pane = state.pane_ms
         late = times - times % pane + pane + state.lateness_ms <= found
         if late.any():
@@ -142,6 +154,7 @@ class Intake:
         times = events.times[kept]
         self.marks.read("labels", state.id, times, events.appended[kept])
         found = self.marks.advance("labels", state.id, times)
+        self.step("labels", state.id, lambda: events.places(kept), found)
         known = np.maximum(times, found).tolist()
         touched: set[PaneKey] = set()
         if state.joins:
@@ -230,27 +243,22 @@ class Intake:
 
     def _in_time(self, topic: str, state: ModelState, events: Events) -> Indexes:
         """Positions of the events whose time can be believed."""
-        times, appended = events.times, events.appended
-        future = times > appended + FUTURE_MS
-        small = times < LEAST_PLAUSIBLE_MS
-        if not (future.any() or small.any()):
-            return np.arange(len(times))
-        for n in np.flatnonzero(future).tolist():
-            ahead = duration_words(int(times[n] - appended[n]))
-            why = f"event time is {ahead} ahead of Kafka's clock, limit {duration_words(FUTURE_MS)}"
-            rejected = Rejected("future_timestamp", why, "quarantined", state.id)
-            self._refuse(topic, events, n, rejected)
-        bad = future.copy()
-        for n in np.flatnonzero(small).tolist():
-            given = events.given(n)
-            if times[n] < 0 or isinstance(given, int):
-                why = f"{given} looks like seconds; send milliseconds or RFC 3339"
+        believed = believable(events)
+        if believed.all():
+            return np.arange(len(believed))
+        for n in np.flatnonzero(~believed).tolist():
+            time_ms, appended_ms = int(events.times[n]), int(events.appended[n])
+            if time_ms > appended_ms + FUTURE_MS:
+                ahead, limit = duration_words(time_ms - appended_ms), duration_words(FUTURE_MS)
+                why = f"event time is {ahead} ahead of Kafka's clock, limit {limit}"
+                rejected = Rejected("future_timestamp", why, "quarantined", state.id)
+            elif time_ms < 0:
+                rejected = Rejected("future_timestamp", "before 1970", "quarantined", state.id)
+            else:
+                why = f"{events.given(n)} looks like seconds; send milliseconds or RFC 3339"
                 rejected = Rejected("schema_range", why, model_id=state.id)
-                if times[n] < 0:
-                    rejected = Rejected("future_timestamp", "before 1970", "quarantined", state.id)
-                self._refuse(topic, events, n, rejected)
-                bad[n] = True
-        return np.flatnonzero(~bad)
+            self._refuse(topic, events, n, rejected)
+        return np.flatnonzero(believed)
 
     def _refuse(self, topic: str, events: Events, n: int, rejected: Rejected) -> None:
         self.reject(topic, events.left(n), events.refused(n, rejected))

@@ -16,8 +16,10 @@ from monitor.observe.fold import PaneKey
 from monitor.observe.intake import Intake, orphaned
 from monitor.observe.losses import Losses
 from monitor.observe.model import Monitored
+from monitor.observe.placement import Placement
 from monitor.observe.redaction import Redaction
 from monitor.observe.rejection import Rejected, Trace, dead_letter, trace
+from monitor.observe.split import REKEYED, Marks, Origins, Splitter, arrivals
 from monitor.observe.state import ModelState
 from monitor.observe.store import DictStore, Store
 from monitor.observe.watermark import Watermarks
@@ -40,6 +42,9 @@ class PartitionRow(msgspec.Struct, array_like=True, tag="partition"):
     past: list[tuple[str, str, int]] = []
     read: dict[str, int] = {}
     named: str | None = None
+    misplaced: list[tuple[str, str, int]] = []
+    sent: list[tuple[str, str, int]] = []
+    heard: list[Marks] = []
 
 
 partition_row = msgspec.msgpack.Decoder(PartitionRow).decode
@@ -65,15 +70,20 @@ class ObservePartition:
             for m in models
         }
         self.accounting = Accounting()
+        split = [state for state in self.states.values() if state.model.spec.repartition]
         self.marks = Watermarks(
             {m.spec.id: m.spec.disorder_ms for m in models},
             {m.spec.id: m.spec.max_alert_age_ms for m in models if m.spec.clock == "append"},
+            {state.id for state in split},
         )
         panes = {m.spec.id: m.spec.pane_ms for m in models}
         self.losses = Losses(source, self.marks, panes)
+        self.placement = Placement(source, panes_partitions)
         self.redaction = Redaction(models)
         step = self.losses.step
         self.intake = Intake(self.marks, self.accounting, self._reject, self.redaction, step)
+        self.splitter = Splitter(source, panes_partitions, split, step)
+        self.origins = Origins(panes_partitions, self.marks)
         self._rejected: list[Output] = []
         self._changed: dict[str, set[PaneKey]] = {m: set() for m in self.states}
         self._relabelled: dict[str, set[PaneKey]] = {m: set() for m in self.states}
@@ -91,17 +101,40 @@ class ObservePartition:
     # -- records in ----------------------------------------------------------------------------
 
     def apply(self, topic: str, records: Sequence[Record]) -> None:
-        """Take records of one input topic in offset order."""
+        """Take records of one input topic in offset order, or of what was sent on to here."""
+        if topic == REKEYED:
+            self._arrive(records)
+            return
         self._read_to(topic, records[-1].timestamp)
+        self.placement.verify(records)
+        split = self.splitter.states
+        self.accounting.add(topic, "read", self._take_all(topic, records, split))
+
+    def _arrive(self, records: Sequence[Record]) -> None:
+        """Take what was sent on to here, and what its sources say of time."""
+        self.placement.verify(())
+        named = self.losses.named
+        for arrived in arrivals(records):
+            if isinstance(arrived, Marks):
+                self.origins.hear(arrived)
+                continue
+            for topic, events in arrived.items():
+                self.accounting.add(topic, "arrived", self._take_all(topic, events, {}))
+        # Whose the last record of the input was is for the input alone to say.
+        self.losses.named = named
+
+    def _take_all(
+        self, topic: str, records: Sequence[Record], split: Mapping[str, ModelState]
+    ) -> int:
+        """Take records of a topic, and send on those of models to split; return how many events."""
         rows: list[Any] = getattr(self.decoder, topic)(records)
         kinds = {row.__class__ for row in rows}
         only = self.decoder.model_of.get(kinds.pop(), "") if len(kinds) == 1 else ""
         if only in self.states:
-            self._groups(topic, {only: (rows, list(records), {})})
+            self._groups(topic, {only: (rows, list(records), {})}, split)
             self._name(topic, only)
-            self.losses.settle()
-            self.accounting.add(topic, "read", len(records))
-            return
+            self._settle(split)
+            return len(records)
         groups: dict[str, tuple[list[Any], list[Record], dict[int, Any]]] = {}
         read, named = len(records), ""
         for row, record in zip(rows, records, strict=True):
@@ -118,16 +151,17 @@ class ObservePartition:
                 named = row.model_id
                 # Other records of its model that stand before it are judged before it.
                 if row.model_id in groups:
-                    self._groups(topic, {row.model_id: groups.pop(row.model_id)})
-                self._take(self.states[row.model_id], row)
-                read += row.block.rows - 1
+                    self._groups(topic, {row.model_id: groups.pop(row.model_id)}, split)
+                self._take_columnar(topic, row, split)
+                read += row.rows - 1
                 continue
             if isinstance(row, EndOfStream):
                 # What stands before it in the log is judged before it, and what follows after.
-                self._groups(topic, groups)
+                self._groups(topic, groups, split)
                 groups = {}
-                self.losses.settle()
-                self.marks.end(topic, row.model_id)
+                self._settle(split)
+                marks = self.splitter.marks if row.model_id in split else self.marks
+                marks.end(topic, row.model_id)
                 read -= 1
                 continue
             model = self.decoder.model_of.get(row.__class__) or row.model_id
@@ -144,9 +178,20 @@ class ObservePartition:
             group[0].append(row)
             group[1].append(record)
         self._name(topic, named)
-        self._groups(topic, groups)
-        self.losses.settle()
-        self.accounting.add(topic, "read", read)
+        self._groups(topic, groups, split)
+        self._settle(split)
+        return read
+
+    def _settle(self, split: Mapping[str, ModelState]) -> None:
+        """Put what was lost where the watermarks stand: of models to split, those of what we read.
+
+        Theirs of what has arrived is as far behind as any source is.
+        """
+        self.losses.settle(
+            lambda topic, model: (self.splitter.marks if model in split else self.marks).of(
+                topic, model
+            )
+        )
 
     def _name(self, topic: str, model: str) -> None:
         """Remember whose the last prediction was; a model of nobody's is none."""
@@ -160,15 +205,40 @@ class ObservePartition:
         now = {topic: max(read, self._now_ms) for topic, read in self._read.items()}
         return self.marks.past(now)
 
-    def _groups(self, topic: str, groups: Mapping[str, Any]) -> None:
+    def _groups(
+        self, topic: str, groups: Mapping[str, Any], split: Mapping[str, ModelState]
+    ) -> None:
         for model, (rows, records, mistyped) in groups.items():
             state = self.states[model]
+            if model in split:
+                self.splitter.take(topic, state, rows, Singles(rows, records))
+                self.accounting.add(topic, "moved", len(rows))
+                continue
+            self._misplaced(topic, model, records)
             if topic == "predictions":
                 self._take(state, SinglePredictions(state.columns, rows, records, mistyped))
             elif topic == "labels":
                 self._relabelled[model] |= self.intake.labels(state, Singles(rows, records))
             else:
                 self.intake.reviews(state, Singles(rows, records))
+
+    def _misplaced(
+        self, topic: str, model: str, records: Sequence[Record], events: int = 1
+    ) -> None:
+        """Take note of records that lie elsewhere than their key says: labels don't find them."""
+        state = self.states[model]
+        for record in self.placement.misplaced(topic, model, records, state.reviewed):
+            if state.joins and topic != "reviews":
+                self.losses.lose(topic, (record.offset, 0), model, "misplaced", events)
+
+    def _take_columnar(self, topic: str, batch: Columnar, split: Mapping[str, ModelState]) -> None:
+        state = self.states[batch.model_id]
+        if batch.model_id in split:
+            self.splitter.take_columnar(topic, state, batch)
+            self.accounting.add(topic, "moved", batch.rows)
+            return
+        self._misplaced(topic, state.id, [batch.record], batch.rows)
+        self._take(state, batch)
 
     def _take(self, state: ModelState, batch: Predictions) -> None:
         self._relabelled[state.id] |= self.intake.predictions(state, batch)
@@ -183,9 +253,9 @@ class ObservePartition:
         left = trace(record, self.redaction)
         if topic == "predictions" and rejected.reason != "unknown_model":
             at = left.offset, rejected.index or 0
-            self.losses.lose(at, rejected.model_id, rejected.outcome, rejected.events)
+            self.losses.lose(topic, at, rejected.model_id, rejected.outcome, rejected.events)
         letter = dead_letter(rejected, left, topic, self.source)
-        place = [topic, str(self.source), str(left.offset)]
+        place = [topic, str(letter.partition), str(letter.offset)]
         if rejected.index is not None:
             place.append(str(rejected.index))
         event = cloud_event(
@@ -210,7 +280,7 @@ class ObservePartition:
     @property
     def urgent(self) -> bool:
         """Whether a watermark has crossed the end of a pane since evaluate was last told."""
-        return self._boundaries() != self._told
+        return self.splitter.urgent or self._boundaries() != self._told
 
     def _boundaries(self) -> dict[tuple[str, str], tuple[int, ...]]:
         """The last pane that each watermark has closed, by (topic, model).
@@ -231,7 +301,7 @@ class ObservePartition:
         """All that has changed: rows, log, dead letters, and panes if a boundary was crossed."""
         flush = Flush()
         if heartbeat:
-            self.marks.follow(self._now_ms, idle, self._live)
+            self._follow(idle)
             for topic in idle if self._now_ms else ():
                 self._read_to(topic, self._now_ms)
         for key in self._stale:
@@ -242,8 +312,8 @@ class ObservePartition:
             self._close(state, flush)
             self._expire(state, flush)
         flush.log += self.cache.drain(state.memory for state in self.states.values())
-        for pane in self.losses.changed:
-            message = self.losses.message(pane)
+        for lost in self.losses.changed:
+            message = self.losses.message(lost)
             self._keep(_loss_row(message), encode(message), flush)
         boundaries, past = self._boundaries(), self._past()
         if heartbeat or boundaries != self._told:
@@ -251,12 +321,13 @@ class ObservePartition:
             self._told = boundaries
         for state in self.states.values():
             self._forget(state, flush)
-        for pane in self.losses.passed():
-            if pane not in self.losses.changed:
-                self._delete(_loss_row(self.losses.message(pane)), flush)
-                del self.losses.counts[pane]
+        for passed in self.losses.passed():
+            if passed not in self.losses.changed:
+                self._delete(_loss_row(self.losses.message(passed)), flush)
+                del self.losses.counts[passed]
         flush.outputs += self._rejected
         self._rejected = []
+        flush.outputs += self.splitter.drain(heartbeat, self._read)
         flush.rows[PARTITION_KEY] = _ROW(
             PartitionRow(
                 [(t, m, n) for (t, m), n in self.marks.greatest.items()],
@@ -264,9 +335,20 @@ class ObservePartition:
                 past=[(t, m, n) for (t, m), n in past.items()],
                 read=self._read,
                 named=self.losses.named,
+                misplaced=[(t, m, n) for (t, m), n in sorted(self.placement.counts.items())],
+                sent=self.splitter.to_row(),
+                heard=self.origins.to_row(),
             )
         )
         return flush
+
+    def _follow(self, idle: tuple[str, ...]) -> None:
+        """Let the time of silent models go on: here, or where it is told to all that need it."""
+        split = tuple(m for m in self._live if m in self.splitter.states)
+        here = tuple(m for m in self._live if m not in self.splitter.states)
+        newest = max(self.marks.newest(here), self.splitter.marks.newest(split))
+        self.marks.follow(self._now_ms, idle, here, newest)
+        self.splitter.marks.follow(self._now_ms, idle, split, newest)
 
     def _close(self, state: ModelState, flush: Flush) -> None:
         """Send panes that no event can change any more; keep the other changed ones as rows."""
@@ -322,9 +404,9 @@ class ObservePartition:
                 message = encode(state.outcome_snapshot(pane))
                 flush.outputs.append(Output("panes", state.id.encode(), message))
             self._unsent[state.id] = set()
-        for pane in sorted(self.losses.changed):
-            message = encode(self.losses.message(pane))
-            flush.outputs.append(Output("panes", pane[0].encode(), message))
+        for lost in sorted(self.losses.changed):
+            message = encode(self.losses.message(lost))
+            flush.outputs.append(Output("panes", lost[0].encode(), message))
         self.losses.changed = set()
         behind: dict[str, dict[str, int]] = {"predictions": {}, "labels": {}}
         for (topic, model), greatest in past.items():
@@ -405,6 +487,9 @@ class ObservePartition:
                 for topic, model, n in row.past:
                     self.marks.restore_past(topic, model, n)
                 self._read, self.losses.named = dict(row.read), row.named
+                self.placement.counts.update({(t, m): n for t, m, n in row.misplaced})
+                self.splitter.restore(row.sent)
+                self.origins.restore(row.heard)
                 restored = Accounting.from_rows(row.accounting)
                 self.accounting.counts.update(restored.counts)
                 self.accounting.reasons.update(restored.reasons)
@@ -443,4 +528,5 @@ def _outcome_row(message: OutcomePane) -> bytes:
 
 
 def _loss_row(message: Loss) -> bytes:
-    return _ROW(["loss", message.model_id, message.start_ms])
+    of_topic = [] if message.topic == "predictions" else [message.topic]
+    return _ROW(["loss", message.model_id, message.start_ms, *of_topic])

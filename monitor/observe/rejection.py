@@ -33,7 +33,8 @@ class Rejected(Exception):
 class Trace(NamedTuple):
     """What a dead letter tells of a record: all that is kept of one that waits in memory.
 
-    `head` is what may be shown of its first KiB, and `redacted` says whether that is less.
+    `head` is what may be shown of its first KiB, and `redacted` says whether that is less. Of a
+    record that was sent on, `origin` is the partition and offset at which its producer put it.
     """
 
     offset: int
@@ -42,6 +43,7 @@ class Trace(NamedTuple):
     sha256: bytes
     head: bytes
     redacted: bool = False
+    origin: tuple[int, int] | None = None
 
 
 def trace(record: Record | Trace, redaction: Redaction) -> Trace:
@@ -54,17 +56,21 @@ def trace(record: Record | Trace, redaction: Redaction) -> Trace:
         return record._replace(head=shown, redacted=redacted or record.redacted)
     value = record.value or b""
     digest = hashlib.sha256(value).digest()
-    return Trace(record.offset, record.timestamp, len(value), digest, *redaction.head(value))
+    return Trace(
+        record.offset, record.timestamp, len(value), digest, *redaction.head(value),
+        origin=getattr(record, "origin", None),
+    )  # fmt: skip
 
 
-def dead_letter(rejected: Rejected, left: Trace, topic: str, partition: int) -> DeadLetterData:
+def dead_letter(rejected: Rejected, left: Trace, topic: str, source: int) -> DeadLetterData:
     """Describe a rejected record: reason, place, size, SHA-256 and the first KiB."""
+    partition, offset = left.origin or (source, left.offset)
     return DeadLetterData(
         reason=rejected.reason,
         detail=rejected.detail,
         topic=topic,
         partition=partition,
-        offset=left.offset,
+        offset=offset,
         size=left.size,
         sha256=left.sha256.hex(),
         head=base64.b64encode(left.head).decode(),

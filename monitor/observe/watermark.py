@@ -20,9 +20,14 @@ class Watermarks:
     """
 
     def __init__(
-        self, disorder_ms: dict[str, int], alert_age_ms: Mapping[str, int] | None = None
+        self,
+        disorder_ms: dict[str, int],
+        alert_age_ms: Mapping[str, int] | None = None,
+        led: Container[str] = (),
     ) -> None:
         self.disorder_ms = disorder_ms
+        #: Models whose time is told: their events come from several sources, and move nothing.
+        self.led = led
         self.greatest: dict[tuple[str, str], int] = {}
         #: By topic and model, of models whose alerts have an age beyond which nobody is told.
         self._past = {
@@ -43,8 +48,15 @@ class Watermarks:
     def read(self, topic: str, model_id: str, times: Times, appended: Times) -> None:
         """Remember by which append times, in ms, event times came; both in offset order."""
         past = self._past.get((topic, model_id))
-        if past:
+        if past and model_id not in self.led:
             past.take(times, appended)
+
+    def lead(self, topic: str, model_id: str, greatest_ms: int, append_ms: int) -> None:
+        """Take the greatest event time of a model that is told its time, as of an append time."""
+        if greatest_ms > self.greatest.get((topic, model_id), UNHEARD):
+            self.greatest[topic, model_id] = greatest_ms
+            if (topic, model_id) in self._past and greatest_ms != END:
+                self._past[topic, model_id].take(np.array([greatest_ms]), np.array([append_ms]))
 
     def past(self, now_ms: Mapping[str, int]) -> dict[tuple[str, str], int]:
         """The greatest event times by records past the models' alert age, as of append times."""
@@ -66,6 +78,8 @@ class Watermarks:
         """
         if not len(times):
             return times  # a model of which nothing could be believed is not heard of
+        if model_id in self.led:
+            return np.full(len(times), self.of(topic, model_id))
         before = self.greatest.get((topic, model_id), UNHEARD)
         running = np.maximum.accumulate(np.concatenate(([before], times)))
         self.greatest[topic, model_id] = int(running[-1])
@@ -73,20 +87,26 @@ class Watermarks:
         settled = (found == END) | (found == UNHEARD)
         return np.where(settled, found, found - self.disorder_ms[model_id])
 
-    def follow(self, now_ms: int, idle: Container[str], live: Iterable[str]) -> None:
+    def newest(self, models: Iterable[str]) -> int:
+        """The greatest event time of predictions of any of these models."""
+        marks = (self.greatest.get(("predictions", model), UNHEARD) for model in models)
+        return max((mark for mark in marks if mark != END), default=UNHEARD)
+
+    def follow(
+        self, now_ms: int, idle: Container[str], live: Iterable[str], newest_ms: int
+    ) -> None:
         """Let time go on where nothing comes; what comes later and belongs before it is late.
 
-        A live model that is silent follows the other models of its partition, and where all that
-        the broker holds is read (`idle` names those topics), the broker's clock, a grace behind.
-        Its labels follow its predictions: all that were sent are known.
+        A live model that is silent follows the live models of its partition, of which `newest_ms`
+        is the newest event, and where all that the broker holds is read (`idle` names those
+        topics), the broker's clock, a grace behind. Its labels follow its predictions: all that
+        were sent are known.
         """
         live = tuple(live)
-        marks = [self.greatest.get(("predictions", model), UNHEARD) for model in live]
-        heard = [mark for mark in marks if mark not in (END, UNHEARD)]
         if "predictions" in idle and now_ms:
-            heard.append(now_ms)
-        for model in live if heard else ():
-            self._raise("predictions", model, max(heard) - GRACE_MS, now_ms)
+            newest_ms = max(newest_ms, now_ms)
+        for model in live if newest_ms != UNHEARD else ():
+            self._raise("predictions", model, newest_ms - GRACE_MS, now_ms)
         for model in live:
             predicted = self.greatest.get(("predictions", model), UNHEARD)
             for topic in ("labels", "reviews"):

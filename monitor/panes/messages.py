@@ -54,10 +54,12 @@ class OutcomePane(msgspec.Struct, frozen=True, tag="outcome", array_like=True):
 
 
 class Loss(msgspec.Struct, frozen=True, tag="loss", array_like=True):
-    """Predictions of a model that were read and not counted; replaced when there are more.
+    """Events of a model that were read and not counted; replaced when there are more.
 
     `start_ms` is the pane in which the model's watermark stood when they were read, in the order of
-    the log: what a window lost while it was filled doesn't depend on when flushes fell.
+    the log: what a window lost while it was filled doesn't depend on when flushes fell. Events of
+    `topic`, and the watermark is that topic's. Those `misplaced` lie in another partition than
+    their key names: they are counted, and labels and predictions don't find each other.
     """
 
     model_id: str
@@ -67,6 +69,8 @@ class Loss(msgspec.Struct, frozen=True, tag="loss", array_like=True):
     dead: int
     quarantined: int
     format: int = FORMAT
+    topic: str = "predictions"
+    misplaced: int = 0
 
 
 class Progress(msgspec.Struct, frozen=True, tag="progress2", array_like=True):

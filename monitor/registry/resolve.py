@@ -52,6 +52,7 @@ def resolve_model(model: shape.Model, where: str, problems: Problems) -> ModelSp
         max_alert_age_ms=duration_ms(model.max_alert_age),
         authority=model.authority,
         deduplicate=model.deduplicate,
+        repartition=model.repartition,
         expected_rate=model.expected_rate,
         features=dict(model.features),
         personal=tuple(sorted(set(model.personal))),

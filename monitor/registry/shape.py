@@ -212,7 +212,7 @@ _AUTHORITY = "is not available yet; use dry_run"
 class Model(Shape, frozen=True, kw_only=True):
     """One monitored model."""
 
-    remedies: ClassVar[dict[str, str]] = {"repartition": _LATER, "columns": _LATER}
+    remedies: ClassVar[dict[str, str]] = {"columns": _LATER}
     id: Identifier
     task: Literal["classification", "regression"] = "classification"
     risk_tier: Tier = "medium"
@@ -226,6 +226,7 @@ class Model(Shape, frozen=True, kw_only=True):
         Meta(extra={"later": {"approve": _AUTHORITY, "auto": _AUTHORITY}}),
     ] = "dry_run"
     deduplicate: bool = True
+    repartition: bool = False
     expected_rate: Annotated[float, Meta(gt=0)] | None = None
     features: Annotated[dict[Text, FeatureKind], Meta(max_length=MAX_FEATURES)] = {}
     personal: Annotated[

@@ -133,6 +133,7 @@ class ModelSpec(Struct, frozen=True, kw_only=True):
     max_alert_age_ms: int = 15 * MINUTE_MS
     authority: Authority = "dry_run"
     deduplicate: bool = True
+    repartition: bool = False
     expected_rate: float | None = None
     features: dict[str, FeatureKind] = {}
     personal: tuple[str, ...] = ()

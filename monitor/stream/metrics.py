@@ -2,8 +2,8 @@
 
 Counters come from the committed state of a partition, so they survive restarts, move with the
 partition to another worker, and agree with the accounting identity: of each topic and partition,
-`read` is the sum of all other outcomes and of what waits. Labels are stages, topics, partitions,
-models of the configuration, outcomes and reasons: all bounded.
+what was `read` or `arrived` is the sum of all other outcomes and of what waits. Labels are stages,
+topics, partitions, models of the configuration, outcomes and reasons: all bounded.
 """
 
 import logging
@@ -21,7 +21,7 @@ from prometheus_client.registry import Collector
 
 from monitor.evaluate.partition import EvaluatePartition
 from monitor.observe.accounting import Accounting
-from monitor.observe.partition import ObservePartition, PartitionRow, partition_row
+from monitor.observe.partition import INPUTS, ObservePartition, PartitionRow, partition_row
 from monitor.panes.messages import END
 from monitor.registry.specs import MetricsSpec, ModelSpec
 from monitor.stream.owner import Owner
@@ -29,6 +29,9 @@ from monitor.stream.runner import Runner
 
 logger = logging.getLogger("watchkeeper")
 
+_OUTCOMES = (
+    "read", "arrived", "counted", "duplicate", "late", "dead", "quarantined", "moved",
+)  # fmt: skip
 #: How many records the broker holds of a source topic beyond what is committed; None: unknown.
 Lag = Callable[[Owner, str], int | None]
 
@@ -148,16 +151,23 @@ def _accounting(rows: Sequence[tuple[Owner, PartitionRow]]) -> Iterator[Metric]:
         "Events that were late, dead-lettered or quarantined, by reason.",
         labels=[*at, "reason"],
     )
+    misplaced = CounterMetricFamily(
+        "watchkeeper_misplaced_records",
+        "Records in other partitions than their key names: no label finds its prediction there.",
+        labels=[*at, "model"],
+    )
     for owner, row in rows:
+        for topic, model, n in row.misplaced:
+            misplaced.add_metric([topic, str(owner.partition), model], n)
         accounting, partition = Accounting.from_rows(row.accounting), str(owner.partition)
-        for topic in owner.stage.topics:
-            for outcome in ("read", "counted", "duplicate", "late", "dead", "quarantined"):
+        for topic in INPUTS:
+            for outcome in _OUTCOMES:
                 n = accounting.counts[topic, outcome]
                 events.add_metric([topic, partition, outcome], n)
             waiting.add_metric([topic, partition], accounting.counts[topic, "waiting"])
         for (topic, reason), n in sorted(accounting.reasons.items()):
             refused.add_metric([topic, partition, reason], n)
-    yield from (events, waiting, refused)
+    yield from (events, waiting, refused, misplaced)
 
 
 def _store(observers: Sequence[Owner]) -> Metric:

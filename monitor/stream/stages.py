@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from monitor.evaluate.partition import EvaluatePartition
 from monitor.observe.model import Monitored
 from monitor.observe.partition import INPUTS, ObservePartition
+from monitor.observe.split import REKEYED
 from monitor.observe.store import Store
 from monitor.panes.flush import Logic
 from monitor.response.partition import RespondPartition
@@ -36,7 +37,7 @@ def stages(
     """
     return (
         Stage(
-            "observe", INPUTS, "observe-state", "join-log", True,
+            "observe", (*INPUTS, REKEYED), "observe-state", "join-log", True,
             lambda n: ObservePartition(models, n, partitions, store(n)),
         ),
         Stage(

@@ -120,6 +120,7 @@ TOPICS: tuple[Topic, ...] = (
     Topic("vendor-notices", "in", "VendorNotice", "model_id", "models", _MONTH),
     Topic("approvals", "in", "Approval", "model_id", "models", _MONTH),
     Topic("business-metrics", "in", "BusinessMetric", "model_id", "models", _MONTH),
+    Topic("rekeyed", "between", "record of an input", "prediction_id", "inputs", _WEEK),
     Topic("panes", "between", "Pane", "model_id", "models", "lateness"),
     Topic("baselines", "between", "Baseline", "model_id/baseline_id", "one", None),
     Topic("drift-events", "out", "Finding", "model_id", "models", _MONTH),

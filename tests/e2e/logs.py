@@ -26,6 +26,8 @@ OUTPUTS = ("drift-events", *RESPONSES, "dead-letters", "late", "panes")
 #: What each stage reads, and where it says how far it has come.
 STAGES = {
     "observe": (INPUTS, "observe-state"),
+    # What the same stage has sent on to its partitions.
+    "split": (("rekeyed",), "observe-state"),
     "evaluate": (("panes",), "evaluate-state"),
     "respond": (("drift-events",), "respond-state"),
 }
@@ -138,7 +140,8 @@ async def at_rest(bootstrap: str, namespace: str, timeout: float) -> None:
     that when all of its input is applied, all of its output is there.
     """
     deadline = time.monotonic() + timeout
-    topics = [name for sources, state in STAGES.values() for name in (*sources, state)]
+    named = (name for sources, state in STAGES.values() for name in (*sources, state))
+    topics = list(dict.fromkeys(named))
     async with Reader(bootstrap, namespace, topics) as reader:
         await reader.read(deadline)
         for stage, (sources, state) in STAGES.items():

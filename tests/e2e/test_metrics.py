@@ -90,7 +90,7 @@ def _settled(worker: processes.Worker) -> dict[str, Series]:
     while True:
         found = scraped(worker)
         lags = found.get("watchkeeper_lag_records", {})
-        if lags and len(lags) == 5 * logs.PARTITIONS and not any(lags.values()):
+        if lags and len(lags) == 6 * logs.PARTITIONS and not any(lags.values()):
             return found
         assert time.monotonic() < deadline, f"still behind: {lags}"
         time.sleep(0.2)

@@ -18,7 +18,8 @@ from monitor.panes.messages import UNHEARD, Loss, Progress
 from monitor.registry.specs import ModelSpec
 from tests.evaluate.scene import Scene, at, minutes
 from tests.evaluate.test_inputs import model
-from tests.observe.stream import MINUTE, spec
+from tests.evaluate.test_outcomes import model as hourly
+from tests.observe.stream import MINUTE, T0, spec
 
 REPLAYED, LIVE = spec(clock="events"), spec(clock="append")
 COUNTS = st.integers(0, 200)
@@ -30,9 +31,11 @@ def health(
     version: str = "1",
     of: ModelSpec = REPLAYED,
     clock: Clock | None = None,
+    misplaced: int = 0,
+    age_ms: int | None = None,
 ) -> PipelineHealth:
-    judged = Judged("data_drift", version, 0, 1, (), rows)
-    return assess(judged, rows, lost, of, clock or Clock(1))
+    judged = Judged("data_drift", version, 0, 1, (), rows, age_ms=age_ms)
+    return assess(judged, rows, lost, misplaced, of, clock or Clock(1))
 
 
 @pytest.mark.parametrize(
@@ -73,6 +76,19 @@ def test_more_losses_never_look_healthier(rows: int, lost: tuple[int, int, int])
 
 def test_versions_that_were_not_told_apart_are_an_overflow() -> None:
     assert health(100, version=OTHER_VERSIONS).reasons == ["overflow"]
+
+
+@pytest.mark.parametrize(
+    ("age_ms", "misplaced", "reasons"),
+    [(60, 5, []), (60, 6, ["misplaced"]), (None, 6, []), (None, 100, [])],
+)
+def test_what_lies_in_wrong_partitions_spoils_what_labels_say_and_nothing_else(
+    age_ms: int | None, misplaced: int, reasons: list[str]
+) -> None:
+    found = health(100, misplaced=misplaced, age_ms=age_ms)
+    assert (found.status, found.reasons) == ("degraded" if reasons else "healthy", reasons)
+    assert found.misplaced == misplaced
+    assert "partitioner=murmur2_random" in str(found.message)
 
 
 # -- who is behind, by the broker's time -----------------------------------------------------------
@@ -136,6 +152,10 @@ def loss(minute: int, late: int = 0, dead: int = 0, source: int = 0, name: str =
     return Loss(name, at(minute), source, late, dead, 0)
 
 
+def misplaced(minute: int, n: int, topic: str = "predictions", source: int = 0) -> Loss:
+    return Loss("m", at(minute), source, 0, 0, 0, topic=topic, misplaced=n)
+
+
 def told(scene: Scene, kind: str = "window", detector: str = "data_drift") -> list[dict[str, Any]]:
     scene.flush()
     return [
@@ -167,6 +187,29 @@ def test_losses_are_replaced_and_then_summed_over_partitions() -> None:
     scene.send(scene.pane(0, 10), loss(1, late=1), loss(1, late=2), loss(1, late=5, source=1))
     scene.send(loss(1, late=2), scene.progress(4), scene.progress(4, source=1))
     assert lost(scene) == [("degraded", 7, 0)]
+
+
+def test_labels_in_wrong_partitions_count_until_the_age_that_they_are_judged_at() -> None:
+    """
+    minute   0    60      480 540          the last age is 480 minutes
+             9....|1......|...|>
+             1    2                        predictions misplaced, in the window and after it
+             3>4  7+1     8   16           labels: corrected, of two sources, and beyond the age
+    """
+    scene = Scene(hourly(), sources=2)
+    scene.send(scene.outcome(0, 9), scene.outcome(60, 1))
+    scene.send(misplaced(0, 1), misplaced(60, 2))
+    scene.send(misplaced(0, 3, "labels"), misplaced(0, 4, "labels"), misplaced(60, 7, "labels"))
+    scene.send(misplaced(60, 1, "labels", source=1), misplaced(480, 8, "labels"))
+    scene.send(misplaced(540, 16, "labels"))
+    scene.flush()
+    scene.crash()
+    scene.send(*(scene.progress(1000, source=n, labels=1000) for n in range(2)))
+    judged = [d for d in told(scene, detector="performance") if d["window"]["start"] == rfc3339(T0)]
+    (last,) = [d for d in judged if d["age_ms"] == 480 * MINUTE]
+    assert last["health"]["misplaced"] == 1 + 4 + 7 + 1 + 8
+    assert last["health"]["reasons"] == ["misplaced"]
+    assert last["health"]["message"].startswith("21 events lie in partitions")
 
 
 def test_all_versions_count_against_what_their_model_lost() -> None:

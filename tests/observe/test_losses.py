@@ -4,6 +4,7 @@ import json
 import random
 from typing import Any
 
+from aiokafka.partitioner import murmur2
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +13,8 @@ from monitor.panes.messages import Loss, decode
 from tests.observe.stream import HOUR, MINUTE, T0, log, monitored, prediction
 from tests.pipeline import APPEND_MS, PARTITIONS, Pipeline
 
+#: Some of them name another partition than the first, where all are read.
+KEYS = [b"", b"k1", b"k2", b"k3", b"k4"]
 MODELS = [monitored(), monitored(model_id="n")]
 PANE, DISORDER, LATENESS = HOUR, 30_000, 10 * MINUTE
 KINDS = (
@@ -53,12 +56,12 @@ def story(seed: int, n: int = 120) -> list[Any]:
 
 
 def reckoned(events: list[Any]) -> dict[tuple[str, int], list[int]]:
-    """Late, dead and quarantined by model and pane, one event after the other."""
+    """Late, dead, quarantined and misplaced by model and pane, one event after the other."""
     lost: dict[tuple[str, int], list[int]] = {}
     greatest: dict[str, int] = {}
     seen: dict[str, Any] = {}
     named = ""
-    for event in events:
+    for n, event in enumerate(events):
         outcome = None
         if isinstance(event, bytes):
             model, outcome = named, 1
@@ -76,10 +79,13 @@ def reckoned(events: list[Any]) -> dict[tuple[str, int], list[int]]:
                 outcome = 0
             elif seen.setdefault(event["prediction_id"], event) != event:
                 outcome = 1
-        if outcome is not None and model in greatest:
-            mark = greatest[model] - DISORDER
-            lost.setdefault((model, mark - mark % PANE), [0, 0, 0])[outcome] += 1
-        if not isinstance(event, bytes) and event["features"] != "none" and outcome != 2:
+        readable = not isinstance(event, bytes) and event["features"] != "none"
+        misplaced = readable and (murmur2(KEYS[n % len(KEYS)]) & 0x7FFFFFFF) % PARTITIONS != 0
+        for what in [outcome] * (outcome is not None) + [3] * misplaced:
+            if model in greatest:
+                mark = greatest[model] - DISORDER
+                lost.setdefault((model, mark - mark % PANE), [0, 0, 0, 0])[what] += 1
+        if readable and outcome != 2:
             greatest[model] = max(event["timestamp"], greatest.get(model, 0))
     return lost
 
@@ -91,9 +97,9 @@ def test_losses_depend_on_the_log_alone(seed: int, cuts: list[int], chance: rand
     events = story(seed)
     pipeline = Pipeline(MODELS)
     unit = pipeline.units[0]
-    for event in events:
+    for n, event in enumerate(events):
         value = event if isinstance(event, bytes) else json.dumps(event).encode()
-        pipeline.append("predictions", b"", value, 0)
+        pipeline.append("predictions", KEYS[n % len(KEYS)], value, 0)
     n = 0
     while pipeline.read(unit, "predictions", cuts[n % len(cuts)]):
         n += 1
@@ -108,7 +114,8 @@ def test_losses_depend_on_the_log_alone(seed: int, cuts: list[int], chance: rand
             message = decode(record.value or b"")
             if isinstance(message, Loss):
                 place = message.model_id, message.start_ms
-                told[place] = [message.late, message.dead, message.quarantined]
+                lost = [message.late, message.dead, message.quarantined]
+                told[place] = [*lost, message.misplaced]
     assert told == reckoned(events)
 
 

@@ -8,6 +8,7 @@ from monitor.observe.watermark import GRACE_MS, Watermarks
 from monitor.panes.messages import END, UNHEARD
 
 DISORDER = 30
+LIVE = ("a", "b")
 TIMES = st.lists(st.integers(0, 10_000), max_size=40)
 CUTS = st.lists(st.integers(0, 40), max_size=6).map(sorted)
 
@@ -86,30 +87,30 @@ def heard(**greatest: int) -> Watermarks:
 
 def test_a_silent_model_follows_the_others_of_its_partition() -> None:
     marks = heard(a=10 * GRACE_MS, b=GRACE_MS)
-    marks.follow(0, (), ("a", "b"))
+    marks.follow(0, (), LIVE, marks.newest(LIVE))
     assert marks.of("predictions", "a") == 10 * GRACE_MS
     assert marks.of("predictions", "b") == 9 * GRACE_MS
 
 
 def test_where_all_is_read_time_follows_the_broker() -> None:
     marks = heard(a=GRACE_MS)
-    marks.follow(5 * GRACE_MS, ("labels",), ("a", "b"))
+    marks.follow(5 * GRACE_MS, ("labels",), LIVE, marks.newest(LIVE))
     assert marks.of("predictions", "a") == GRACE_MS
-    marks.follow(5 * GRACE_MS, ("predictions",), ("a", "b"))
+    marks.follow(5 * GRACE_MS, ("predictions",), LIVE, marks.newest(LIVE))
     assert marks.of("predictions", "a") == marks.of("predictions", "b") == 4 * GRACE_MS
 
 
 def test_it_never_takes_time_back_nor_reopens_what_has_ended() -> None:
     marks = heard(a=9 * GRACE_MS)
     marks.end("predictions", "b")
-    marks.follow(5 * GRACE_MS, ("predictions", "labels"), ("a", "b"))
+    marks.follow(5 * GRACE_MS, ("predictions", "labels"), LIVE, marks.newest(LIVE))
     assert marks.of("predictions", "a") == 9 * GRACE_MS
     assert marks.of("predictions", "b") == END
 
 
 def test_a_replayed_stream_follows_nobody_and_leads_nobody() -> None:
     marks = heard(a=GRACE_MS, old=90 * GRACE_MS)
-    marks.follow(5 * GRACE_MS, ("predictions", "labels"), ("a",))
+    marks.follow(5 * GRACE_MS, ("predictions", "labels"), ("a",), marks.newest(("a",)))
     assert marks.of("predictions", "old") == 90 * GRACE_MS
     assert marks.of("predictions", "a") == 4 * GRACE_MS
     assert ("labels", "old") not in marks.greatest
@@ -117,15 +118,15 @@ def test_a_replayed_stream_follows_nobody_and_leads_nobody() -> None:
 
 def test_labels_of_which_all_are_read_follow_their_predictions() -> None:
     marks = heard(a=9 * GRACE_MS)
-    marks.follow(0, (), ("a",))
+    marks.follow(0, (), ("a",), marks.newest(("a",)))
     assert marks.of("labels", "a") == UNHEARD
-    marks.follow(0, ("labels", "reviews"), ("a",))
+    marks.follow(0, ("labels", "reviews"), ("a",), marks.newest(("a",)))
     assert marks.of("labels", "a") == marks.of("reviews", "a") == 9 * GRACE_MS
 
 
 def test_without_any_time_nothing_is_known() -> None:
     marks = heard()
-    marks.follow(0, ("predictions", "labels"), ("a",))
+    marks.follow(0, ("predictions", "labels"), ("a",), marks.newest(("a",)))
     assert marks.of("predictions", "a") == marks.of("labels", "a") == UNHEARD
 
 

@@ -28,7 +28,8 @@ MESSAGES = st.one_of(
               st.integers(0, 10**9), NAMES, COUNTS, on_time=st.booleans()),
     st.builds(OutcomePane, NAMES, NAMES, MS, st.integers(0, 999), st.integers(0, 10**9), NAMES,
               COUNTS),
-    st.builds(Loss, NAMES, MS, st.integers(0, 999), *[st.integers(0, 10**9)] * 3),
+    st.builds(Loss, NAMES, MS, st.integers(0, 999), *[st.integers(0, 10**9)] * 3, topic=NAMES,
+              misplaced=st.integers(0, 10**9)),
     st.builds(Progress, st.integers(0, 999), st.dictionaries(NAMES, MS),
               st.dictionaries(NAMES, MS), st.dictionaries(NAMES, st.integers(0, 2**62)),
               read=st.dictionaries(NAMES, MS), told=st.none() | MS),
@@ -81,8 +82,12 @@ STORED_2: dict[str, Message] = {
         pack(np.array([0, 42, 0])),
         on_time=True,
     ),
-    "98a46c6f7373a16dcf0000013efa5d0400030102cd012c01": Loss("m", 1_370_000_000_000, 3, 1, 2, 300),
+    "9aa46c6f7373a16dcf0000013efa5d0400030102cd012c01a66c6162656c7307": Loss(
+        "m", 1_370_000_000_000, 3, 1, 2, 300, topic="labels", misplaced=7
+    ),
 }
+#: Before losses had a topic, and what is misplaced.
+LOSS_BEFORE = "98a46c6f7373a16dcf0000013efa5d0400030102cd012c01"
 
 
 @given(MESSAGES)
@@ -97,6 +102,11 @@ def test_messages_of_format_1_are_still_read(stored: str) -> None:
     message = decode(bytes.fromhex(stored))
     assert message == STORED[stored]
     assert message.format == 1
+
+
+def test_losses_of_before_they_had_a_topic_are_of_predictions() -> None:
+    lost = decode(bytes.fromhex(LOSS_BEFORE))
+    assert lost == Loss("m", 1_370_000_000_000, 3, 1, 2, 300, topic="predictions", misplaced=0)
 
 
 @pytest.mark.parametrize("stored", STORED_2)

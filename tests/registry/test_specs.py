@@ -59,7 +59,8 @@ def test_every_field_but_the_hash_itself_is_in_the_hash() -> None:
     changed = {
         "id": "n", "task": "regression", "risk_tier": "high", "owners": {"business": "x"},
         "vendor": "acme", "clock": "events", "disorder_ms": 1, "authority": "observe",
-        "deduplicate": False, "expected_rate": 5.0, "features": {"a": "numeric"},
+        "deduplicate": False, "repartition": True, "expected_rate": 5.0,
+        "features": {"a": "numeric"},
         "personal": ["a"], "positive": "1", "max_alert_age_ms": 1,
         "baseline": {"type": "reference", "path": "b.json"}, "data_drift": {},
         "prediction_drift": {}, "performance": {}, "labels": {}, "reviews": {}, "config_hash": "x",

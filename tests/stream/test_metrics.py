@@ -1,6 +1,7 @@
 """What Prometheus is told of the partitions of a worker: what is committed, and nothing else."""
 
 import asyncio
+import json
 import logging
 import math
 import socket
@@ -9,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiokafka.partitioner import murmur2
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -113,6 +115,23 @@ def test_counters_come_back_with_the_state() -> None:
     told = scraped(made)
     for name in ("events_total", "waiting_events", "refused_events_total", "state_rows"):
         assert again[name] == told[name]
+
+
+def test_records_in_partitions_that_their_keys_do_not_name_are_counted_by_topic_and_model() -> None:
+    made = owner(ObservePartition(MODELS, 1, 2))
+    ack = SimpleNamespace(ack=lambda: None)
+    keys = [b"p-%d" % n for n in range(20)]
+    elsewhere = sum((murmur2(key) & 0x7FFFFFFF) % 2 != 1 for key in keys)
+    for topic, event in (("predictions", prediction("a", T0)), ("labels", label("a", T0, "yes"))):
+        value = json.dumps(event).encode()
+        made.apply(topic, [Rec(n, APPEND_MS, value, key) for n, key in enumerate(keys)], ack)
+    asyncio.run(made.flush())
+    rows = {key: row for key, row in made.producer.rows.items() if key != OFFSETS_KEY}
+    for told in (scraped(made), scraped(owner(ObservePartition(MODELS, 1, 2), rows=rows))):
+        assert told["misplaced_records_total"] == {
+            ("m", "predictions", "1"): elsewhere,
+            ("m", "labels", "1"): elsewhere,
+        }
 
 
 def test_a_flush_tells_its_time_and_size() -> None:
