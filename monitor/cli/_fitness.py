@@ -7,7 +7,13 @@ from monitor.baselines.baseline import Baseline
 from monitor.errors import BaselineError, ConfigError
 from monitor.observe.model import Monitored
 from monitor.registry.durations import duration_text
-from monitor.registry.footprint import RECOVERY_LIMIT_S, STORE_LIMIT, Footprint, footprint
+from monitor.registry.footprint import (
+    RECOVERY_LIMIT_S,
+    STORE_LIMIT,
+    Footprint,
+    footprint,
+    most_remembered,
+)
 from monitor.registry.problems import nearest
 from monitor.registry.specs import Config, ModelSpec
 
@@ -55,8 +61,8 @@ def unfit(spec: ModelSpec, baseline: Baseline) -> Iterator[str]:
 def overfull(config: Config) -> Iterator[str]:
     """Yield what is to be done if memory takes more of a partition than is wise."""
     partitions = config.kafka.partitions
-    found = [made for spec in config.models if (made := footprint(spec, partitions))]
-    whole = Footprint(sum(one.ids for one in found))
+    found = {spec.id: made for spec in config.models if (made := footprint(spec, partitions))}
+    whole = Footprint(sum(one.ids for one in found.values()))
     if whole.excessive:
         yield (
             f"what waits for labels would take {whole.store_bytes / 1e9:,.0f} GB of each "
@@ -64,6 +70,15 @@ def overfull(config: Config) -> Iterator[str]:
             f"{STORE_LIMIT / 1e9:,.0f} GB and {RECOVERY_LIMIT_S / 60:,.0f} min: raise "
             "kafka.partitions, or shorten labels.max_delay"
         )
+    for spec in config.models:
+        most, expected = most_remembered(spec, partitions), found.get(spec.id)
+        if spec.max_remembered is not None and expected and expected.ids > most:
+            yield (
+                f"model {spec.id} needs {expected.ids:,.0f} ids a partition at "
+                f"{spec.expected_rate:g}/s, and max_remembered is {most:,}, beyond which its "
+                "windows are inconclusive: raise it or kafka.partitions, or shorten "
+                "labels.max_delay"
+            )
 
 
 def refuse_unfit(config: Config, models: Iterable[Monitored]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from monitor.baselines.baseline import Baseline
 from monitor.registry.durations import duration_text
-from monitor.registry.footprint import footprint
+from monitor.registry.footprint import Footprint, footprint, most_remembered
 from monitor.registry.specs import Config, ModelSpec, Thresholds, WindowSpec
 
 _INDENT = 20
@@ -75,13 +75,22 @@ def _memory(spec: ModelSpec, partitions: int) -> Iterator[tuple[str, str]]:
     found = footprint(spec, partitions)
     if found is None:
         yield "memory", "unknown; give `expected_rate`, in predictions a second"
-        return
+    else:
+        yield "memory", _cost(spec, found)
+    most = Footprint(most_remembered(spec, partitions))
     yield (
-        "memory",
+        "",
+        f"at most {most.ids:,} ids a partition, {_bytes(most.store_bytes)} of a worker's disk; "
+        "beyond, windows are inconclusive",
+    )
+
+
+def _cost(spec: ModelSpec, found: Footprint) -> str:
+    return (
         f"{found.ids:,.0f} ids a partition at {spec.expected_rate:g}/s: "
         f"{_bytes(found.store_bytes)} of a worker's disk, {_bytes(found.log_bytes)} of a "
         f"broker's; another machine needs about {duration_text(round(found.recovery_s) * 1000)} "
-        "to take over",
+        "to take over"
     )
 
 

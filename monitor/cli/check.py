@@ -10,7 +10,7 @@ from monitor.baselines.baseline import Baseline
 from monitor.cli._fitness import overfull, unfit
 from monitor.cli._summary import summary
 from monitor.errors import BaselineError
-from monitor.registry.footprint import footprint
+from monitor.registry.footprint import footprint, most_remembered
 from monitor.registry.specs import Config, ModelSpec
 from monitor.stream.models import read_config, read_models
 
@@ -81,6 +81,7 @@ def _json(
                 **msgspec.to_builtins(spec),
                 "pane_ms": spec.pane_ms,
                 "memory": _memory(config, spec),
+                "most_remembered": most_remembered(spec, config.kafka.partitions),
                 "baseline_found": None
                 if baseline is None
                 else {

@@ -15,6 +15,7 @@ UNJUDGED: tuple[Verdict, ...] = (
     "no_traffic",
     "labels_immature",
     "baseline_missing",
+    "inconclusive",
 )
 
 Statistics = dict[str, float | list[float] | None]

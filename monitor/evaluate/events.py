@@ -75,7 +75,20 @@ def silence(
             f"{rfc3339(judged.end_ms)}; {why}"
         ),
     )
-    return _drift(finding, replace(judged, detector=NO_TRAFFIC), model, offsets, health, past)
+    return blindness(finding, judged, model, offsets, health, past)
+
+
+def blindness(
+    finding: Finding,
+    judged: Judged,
+    model: Monitored,
+    offsets: Mapping[str, list[int]],
+    health: PipelineHealth,
+    past: bool = False,
+) -> Output:
+    """A finding about the monitor itself: it does not see a model, of any version, in a window."""
+    about = replace(judged, detector=finding.detector, version="", revision=0, age_ms=None)
+    return _drift(finding, about, model, offsets, health, past)
 
 
 def _key(judged: Judged, model: Monitored, subject: str, statistic: str = "") -> str:

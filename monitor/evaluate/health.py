@@ -18,10 +18,11 @@ from msgspec import UNSET
 
 from monitor.evaluate.clock import Clock
 from monitor.evaluate.judged import Judged
+from monitor.evaluate.kept import Kept
 from monitor.events.types import HealthReason, HealthStatus, PipelineHealth
 from monitor.observe.placement import advice
 from monitor.observe.state import OTHER_VERSIONS
-from monitor.panes.messages import Loss, encode
+from monitor.panes.messages import Loss
 from monitor.registry.specs import ModelSpec
 
 #: Shares of a window's predictions that are lost, above which it is not healthy, or not seen.
@@ -29,28 +30,11 @@ DEGRADED_ABOVE = 0.05
 BLIND_ABOVE = 0.5
 _RATES: tuple[HealthReason, ...] = ("late_rate", "dead_rate", "quarantine_rate")
 
-#: Where a loss stands: the start of its pane in ms, its source partition, and its topic.
-Place = tuple[int, int, str]
 
+class Losses(Kept[Loss]):
+    """What one model has lost."""
 
-class Losses:
-    """What one model has lost, by pane and source partition, as long as a window may need it."""
-
-    def __init__(self) -> None:
-        self._held: dict[Place, Loss] = {}
-        #: Rows that have changed since they were last asked for; None where one has gone.
-        self.rows: dict[tuple[str | int, ...], bytes | None] = {}
-
-    def put(self, loss: Loss) -> None:
-        """Hold or replace what was lost in a pane of a source partition."""
-        self.restore(loss)
-        self.rows[_key(loss)] = encode(loss)
-
-    def restore(self, loss: Loss) -> None:
-        """Take up a row."""
-        self._held[loss.start_ms, loss.source, loss.topic] = loss
-
-    def within(self, start_ms: int, end_ms: int) -> tuple[int, int, int]:
+    def lost(self, start_ms: int, end_ms: int) -> tuple[int, int, int]:
         """Late, dead and quarantined predictions while the watermark stood in [start, end)."""
         held = self._of("predictions", start_ms, end_ms)
         return (
@@ -72,21 +56,7 @@ class Losses:
         return sum(loss.misplaced for loss in held)
 
     def _of(self, topic: str, start_ms: int, end_ms: int) -> list[Loss]:
-        return [
-            loss
-            for (start, _, of), loss in self._held.items()
-            if of == topic and start_ms <= start < end_ms
-        ]
-
-    def forget(self, before_ms: int) -> None:
-        """Let go of what was lost in panes before a time."""
-        for place in sorted(place for place in self._held if place[0] < before_ms):
-            self.rows[_key(self._held.pop(place))] = None
-
-
-def _key(loss: Loss) -> tuple[str | int, ...]:
-    of_topic = () if loss.topic == "predictions" else (loss.topic,)
-    return ("loss", loss.model_id, loss.start_ms, loss.source, *of_topic)
+        return [loss for loss in self.within(start_ms, end_ms) if loss.topic == topic]
 
 
 def assess(
@@ -96,8 +66,12 @@ def assess(
     misplaced: int,
     spec: ModelSpec,
     clock: Clock,
+    unremembered: int = 0,
 ) -> PipelineHealth:
-    """The health of a window that has counted `rows` predictions of all versions."""
+    """The health of a window that has counted `rows` predictions of all versions.
+
+    Where ids were not remembered nothing is judged: such a window is not seen.
+    """
     reasons: list[HealthReason] = ["no_traffic"] if rows == 0 else []
     total, missing = rows + sum(lost), sum(lost)
     if missing > DEGRADED_ABOVE * total:
@@ -107,11 +81,13 @@ def assess(
             for rate, n in zip(_RATES, lost, strict=True)
             if n > DEGRADED_ABOVE * total / len(lost)
         ]
-    blind = rows == 0 or missing > BLIND_ABOVE * total
+    blind = rows == 0 or missing > BLIND_ABOVE * total or unremembered > 0
     if judged.age_ms is not None and misplaced > DEGRADED_ABOVE * total:
         reasons.append("misplaced")
     if judged.version == OTHER_VERSIONS:
         reasons.append("overflow")
+    if unremembered:
+        reasons.append("dedup_overflow")
     behind: set[int] = set()
     if spec.clock == "append":  # a stream that replays the past has no present to be behind
         for reason, partitions in clock.behind().items():
@@ -128,4 +104,5 @@ def assess(
         partitions=sorted(behind),
         misplaced=misplaced or UNSET,
         message=advice(misplaced) if misplaced else UNSET,
+        unremembered=unremembered or UNSET,
     )

@@ -22,6 +22,7 @@ from monitor.detectors.window import InputWindow
 from monitor.evaluate.cursor import Cursor
 from monitor.evaluate.input_sums import InputSums, Total
 from monitor.evaluate.judged import Judged, not_judged
+from monitor.evaluate.overflow import Overflows, inconclusive
 from monitor.evaluate.windows import closing_with_panes, first_end
 from monitor.events.cloudevents import rfc3339
 from monitor.observe.model import Monitored
@@ -46,8 +47,11 @@ class InputCursor(msgspec.Struct, array_like=True, frozen=True):
 class InputWindows:
     """The windows of one length of one signal."""
 
-    def __init__(self, model: Monitored, signal: Signal, window: WindowSpec) -> None:
+    def __init__(
+        self, model: Monitored, signal: Signal, window: WindowSpec, overflows: Overflows
+    ) -> None:
         self.model = model
+        self.overflows = overflows
         self.signal = signal
         self.window = closing_with_panes(window, model)
         self.at = Cursor(self.window)
@@ -157,8 +161,10 @@ class InputWindows:
             )
         elif start < self.whole_from:
             why = f"predictions before {rfc3339(self.whole_from)} are in windows of before"
-        if why:
-            finding = not_judged(self.signal, why, rows)
+        finding = not_judged(self.signal, why, rows) if why else None
+        if finding is None and (full := self.overflows.why(version, start, end, rows)):
+            finding = inconclusive(self.signal, full, rows)
+        if finding:
             yield Judged(self.signal, version, start, end, (finding,), rows, revision)
             return
         window = InputWindow(

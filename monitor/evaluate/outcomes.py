@@ -11,11 +11,13 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from monitor.baselines.baseline import age_limits
+from monitor.detectors.finding import Finding
 from monitor.detectors.registry import detectors_for
 from monitor.detectors.window import OutcomeWindow
 from monitor.evaluate.cursor import Cursor
 from monitor.evaluate.judged import Judged, not_judged
 from monitor.evaluate.outcome_sums import OutcomeSums, OutcomeTotal
+from monitor.evaluate.overflow import Overflows, inconclusive
 from monitor.evaluate.windows import closing_with_panes, first_end
 from monitor.events.cloudevents import rfc3339
 from monitor.observe.model import Monitored
@@ -57,9 +59,15 @@ class OutcomeWindows:
     """The performance windows of one length of one model; cursors and histories by label age."""
 
     def __init__(
-        self, model: Monitored, signal: PerformanceSpec, window: WindowSpec, labels: LabelsSpec
+        self,
+        model: Monitored,
+        signal: PerformanceSpec,
+        window: WindowSpec,
+        labels: LabelsSpec,
+        overflows: Overflows,
     ) -> None:
         self.model = model
+        self.overflows = overflows
         self.window = closing_with_panes(window, model)
         self.metric = signal.metric
         self.labels = labels
@@ -188,7 +196,14 @@ class OutcomeWindows:
             history=tuple(before[-self.periods :]),
         )
         whole = total.ours and window.start_ms >= self.whole_from
-        if matrix is not None and covered and whole and labelled >= self.min_samples:
+        full = self.overflows.why(version, window.start_ms, end, predictions)
+        if (
+            full is None
+            and matrix is not None
+            and covered
+            and whole
+            and labelled >= self.min_samples
+        ):
             positive = model.spec.positive
             one = outcomes.index(positive) if outcomes and positive is not None else None
             value = performance(matrix, self.metric, one)
@@ -203,7 +218,10 @@ class OutcomeWindows:
             return
         revision = ends[end] = ends.get(end, -1) + 1
         for found in detectors_for("performance"):
-            if whole:
+            findings: tuple[Finding, ...]
+            if whole and full:
+                findings = (inconclusive(found.name, full, predictions),)
+            elif whole:
                 findings = tuple(found.judge(window))
             else:
                 why = f"{predictions} predictions were counted with an earlier one"

@@ -7,13 +7,14 @@ import msgspec
 
 from monitor.errors import DataError
 from monitor.evaluate.clock import Clock
-from monitor.evaluate.events import events, silence
+from monitor.evaluate.events import blindness, events, silence
 from monitor.evaluate.health import Losses, assess
-from monitor.evaluate.input_sums import InputSums, SumRow
+from monitor.evaluate.input_sums import InputSums, Key, SumRow
 from monitor.evaluate.inputs import InputCursor, InputWindows
 from monitor.evaluate.judged import Judged
 from monitor.evaluate.outcome_sums import OutcomeSums
 from monitor.evaluate.outcomes import OutcomeCursor, OutcomeWindows, VersionRow
+from monitor.evaluate.overflow import Overflows
 from monitor.observe.model import Monitored
 from monitor.panes.codec import FORMAT
 from monitor.panes.flush import Flush, Output, Record, Unlogged
@@ -23,12 +24,15 @@ from monitor.panes.messages import (
     Loss,
     OutcomePane,
     Progress,
+    Unremembered,
     decode,
     encode,
 )
 from monitor.registry.specs import DAY_MS
 
 _ROW = msgspec.msgpack.Encoder().encode
+#: What is told of one pane.
+Snapshot = InputPane | OutcomePane | Loss | Unremembered
 
 
 _Window = tuple[str, int, int, int | None, bool]
@@ -38,7 +42,7 @@ class ModelRow(msgspec.Struct, array_like=True):
     """How far the windows of a model have been judged, and its panes are settled.
 
     `edge`, `gone` and `fingerprint` are those of the sums of inputs; outcome panes that start
-    before `dropped` are judged and gone.
+    before `dropped` are judged and gone. `overflowed` is the last pane whose overflow was told of.
     """
 
     model_id: str
@@ -49,6 +53,7 @@ class ModelRow(msgspec.Struct, array_like=True):
     fingerprint: str
     dropped: int | None
     format: int = FORMAT
+    overflowed: int = UNHEARD
 
 
 _decode_model = msgspec.msgpack.Decoder(ModelRow).decode
@@ -59,28 +64,36 @@ _decode_sum = msgspec.msgpack.Decoder(SumRow).decode
 class ModelWindows:
     """All windows of one model, and the sums that they share."""
 
-    def __init__(self, model: Monitored) -> None:
+    def __init__(self, model: Monitored, sources: int) -> None:
         self.model = model
         self.input_sums = InputSums(model)
         self.outcome_sums = OutcomeSums(model)
         self.losses = Losses()
         spec = model.spec
+        self.overflows = full = Overflows(spec, sources)
         self.inputs: list[InputWindows] = []
         if spec.data_drift:
             windows = spec.data_drift.windows
-            self.inputs += [InputWindows(model, "data_drift", window) for window in windows]
+            self.inputs += [InputWindows(model, "data_drift", window, full) for window in windows]
         if spec.prediction_drift:
             windows = spec.prediction_drift.windows
-            self.inputs += [InputWindows(model, "prediction_drift", window) for window in windows]
+            self.inputs += [
+                InputWindows(model, "prediction_drift", window, full) for window in windows
+            ]
         self.outcomes: list[OutcomeWindows] = []
         if spec.performance and spec.labels:
             signal, labels = spec.performance, spec.labels
-            self.outcomes += [OutcomeWindows(model, signal, w, labels) for w in signal.windows]
+            self.outcomes += [
+                OutcomeWindows(model, signal, w, labels, full) for w in signal.windows
+            ]
         #: Rows of versions that belong to windows of an earlier configuration.
         self._stale: list[VersionRow] = []
 
-    def take(self, pane: InputPane | OutcomePane | Loss) -> bool:
+    def take(self, pane: Snapshot) -> bool:
         """Hold or replace a snapshot; say whether any window still needs it."""
+        if isinstance(pane, Unremembered):
+            self.overflows.put(pane)
+            return True
         if isinstance(pane, Loss):
             self.losses.put(pane)
             return True
@@ -143,11 +156,15 @@ class ModelWindows:
         silent: set[tuple[int, int]] = set()
         for judged in judgements:
             span = judged.start_ms, judged.end_ms
-            lost, counted = self.losses.within(*span), rows[_window(judged)]
+            lost, counted = self.losses.lost(*span), rows[_window(judged)]
             misplaced = self.losses.misplaced(judged, self.model.spec.pane_ms)
-            health = assess(judged, counted, lost, misplaced, self.model.spec, clock)
+            full = self.overflows.predictions(judged.version, *span)
+            health = assess(judged, counted, lost, misplaced, self.model.spec, clock, full)
             past = self.past(judged, clock)
             yield from events(judged, self.model, offsets, health, past)
+            if full and self.overflows.begins(judged):
+                finding = self.overflows.finding(judged)
+                yield blindness(finding, judged, self.model, offsets, health, past)
             if judged.silent and span not in silent:
                 silent.add(span)
                 over = past and not self._lasts(judged, clock)
@@ -174,11 +191,14 @@ class ModelWindows:
         starts += [start for _, start in known]
         if starts and len(starts) == len(inputs) + len(outcomes):
             self.losses.forget(min(starts))
+            self.overflows.forget(min(starts))
 
     def rows(self) -> dict[bytes, bytes | None]:
         """Rows of snapshots and sums that have changed; None where one has gone."""
-        changed = self.input_sums.rows | self.outcome_sums.rows | self.losses.rows
-        self.input_sums.rows, self.outcome_sums.rows, self.losses.rows = {}, {}, {}
+        changed: dict[Key, bytes | None] = {}
+        for held in (self.input_sums, self.outcome_sums, self.losses, self.overflows):
+            changed |= held.rows
+            held.rows = {}
         return {_ROW(key): row for key, row in changed.items()}
 
     def to_row(self) -> bytes:
@@ -192,6 +212,7 @@ class ModelWindows:
                 self.input_sums.gone,
                 self.input_sums.fingerprint,
                 self.outcome_sums.gone,
+                overflowed=self.overflows.told_ms,
             )
         )
 
@@ -208,10 +229,12 @@ class ModelWindows:
             windows.touched = set()
         return rows
 
-    def restore_snapshot(self, pane: InputPane | OutcomePane | Loss) -> None:
+    def restore_snapshot(self, pane: Snapshot) -> None:
         """Take up a snapshot."""
         if isinstance(pane, Loss):
             self.losses.restore(pane)
+        elif isinstance(pane, Unremembered):
+            self.overflows.restore(pane)
         elif isinstance(pane, InputPane):
             self.input_sums.restore_snapshot(pane)
         else:
@@ -221,6 +244,7 @@ class ModelWindows:
         """Take up what was written; say whether a changed configuration makes rows change."""
         self.input_sums.restore(sums, row.edge, row.gone, row.fingerprint)
         self.outcome_sums.gone = row.dropped
+        self.overflows.told_ms = row.overflowed
         for inputs in self.inputs:
             inputs.resume(row.inputs, self.input_sums)
         for outcomes in self.outcomes:
@@ -247,6 +271,7 @@ class EvaluatePartition(Unlogged):
     def __init__(self, models: Sequence[Monitored], sources: int) -> None:
         self.models = {m.spec.id: m for m in models}
         self.windows: dict[str, ModelWindows] = {}
+        self.sources = sources
         self.clock = Clock(sources)
         self._flush = Flush()
         #: Models with other snapshots, and those whose windows or sums have moved on.
@@ -257,7 +282,7 @@ class EvaluatePartition(Unlogged):
     def _of(self, model_id: str) -> ModelWindows | None:
         windows = self.windows.get(model_id)
         if windows is None and model_id in self.models:
-            windows = self.windows[model_id] = ModelWindows(self.models[model_id])
+            windows = self.windows[model_id] = ModelWindows(self.models[model_id], self.sources)
         return windows
 
     def apply(self, topic: str, records: Sequence[Record]) -> None:

@@ -56,9 +56,15 @@ Verdict = Literal[
     "no_traffic",
     "labels_immature",
     "baseline_missing",
+    "inconclusive",
 ]
 #: The detector whose finding says that nothing came from a model.
 NO_TRAFFIC = "no_traffic"
+#: That more came than can be remembered, and that a source partition holds a model's time back.
+DEDUP_OVERFLOW = "dedup_overflow"
+STALLED_PARTITION = "stalled_partition"
+#: What tells that the monitor does not see: of these people are told, and nothing is commanded.
+BLINDNESS = (NO_TRAFFIC, DEDUP_OVERFLOW, STALLED_PARTITION)
 HealthStatus = Literal["healthy", "degraded", "blind"]
 HealthReason = Literal[
     "no_traffic",
@@ -67,6 +73,7 @@ HealthReason = Literal[
     "quarantine_rate",
     "misplaced",
     "overflow",
+    "dedup_overflow",
     "lag",
     "stalled_partition",
 ]
@@ -195,6 +202,8 @@ class PipelineHealth(Struct, frozen=True, kw_only=True):
     counted, those that name no model among them. `partitions` are the source partitions that lag
     or have stalled. `misplaced`, there only where there are any, are predictions, and where labels
     are judged labels too, in other partitions than their key names; `message` says what to do.
+    `unremembered`, likewise, are those of the window that were counted while too many ids were
+    remembered: nobody can tell whether they are repeats.
     """
 
     status: HealthStatus
@@ -205,6 +214,7 @@ class PipelineHealth(Struct, frozen=True, kw_only=True):
     partitions: list[int] = []
     misplaced: int | UnsetType = UNSET
     message: str | UnsetType = UNSET
+    unremembered: int | UnsetType = UNSET
 
 
 class FindingData(Struct, frozen=True, kw_only=True):

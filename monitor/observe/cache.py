@@ -13,10 +13,11 @@ from monitor.errors import StaleCache
 from monitor.observe.joinlog import unpack_change
 from monitor.observe.memory import Memory
 from monitor.observe.store import Store
-from monitor.panes.codec import FORMAT
 from monitor.panes.flush import LogRecord
 
 MARK_KEY = b"\0mark"
+#: Of the store's rows. One of another format is made anew: the second counts what it holds.
+FORMAT = 2
 #: Records of the log that are replayed into memory before the store is told.
 REPLAYED = 200
 

@@ -95,13 +95,15 @@ class Intake:
         """Positions in the block that were not seen before; waiting labels are handed to them.
 
         An id that may be forgotten already, by the watermark that the row `found`, is a new one,
-        whether or not a flush has come round to forgetting it. `kept` are the block's rows in the
-        batch.
+        whether or not a flush has come round to forgetting it. One for which there is no room is
+        counted, and its pane is marked. `kept` are the block's rows in the batch.
         """
         memory, new, touched = state.memory, [], set()
         seen_before = memory.seen.get
         ids = batch.ids(kept)
         memory.fetch(ids)
+        roomy = not len(ids) or state.room(int(found[0])) >= len(ids)
+        disorder = state.model.spec.disorder_ms
         rows = zip(
             ids,
             block.times.tolist(),
@@ -119,14 +121,19 @@ class Intake:
             new.append(n)
             if name.__class__ is not str:
                 name = class_name(name)
-            memory.remember(key, Seen(time_ms, version, name, crc))
+            # By the watermark that the row itself brings: after a silence there is room at once.
+            remembered = roomy or state.room(max(mark, time_ms - disorder)) > 0
+            if remembered:
+                memory.remember(key, Seen(time_ms, version, name, crc))
+            else:
+                state.overflow.add(state.pane_key(version, time_ms))
             if state.joins:
                 pane = state.pane_key(version, time_ms)
                 state.outcome(pane).predictions += 1
                 touched.add(pane)
-                if key in memory.waiting:
+                if remembered and key in memory.waiting:
                     self._settle(state, key)
-            if key in memory.waiting_reviews:
+            if remembered and key in memory.waiting_reviews:
                 self._settle_reviews(state, key)
         return np.array(new, dtype=np.intp), touched
 
@@ -276,3 +283,12 @@ def orphaned(state: ModelState, topic: str, key: str) -> Rejected:
     why = f"no prediction {key} within {within} before it was known"
     reason: Reason = "orphan_label" if topic == "labels" else "orphan_review"
     return Rejected(reason, why, model_id=state.id)
+
+
+def unmatched(state: ModelState, key: str) -> Rejected:
+    """Why a label or review is given up whose prediction may be one that was not remembered."""
+    why = (
+        f"no prediction {key} among those that are remembered; others of its time were not: "
+        f"{state.most_remembered:,} were, which is the limit (max_remembered)"
+    )
+    return Rejected("unremembered", why, model_id=state.id)

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from monitor.observe.held import Held
 from monitor.observe.joinlog import Change, pack_change
 from monitor.observe.outcomes import Chain, Label, in_reach, repeated, with_label
 from monitor.observe.rejection import Trace
@@ -58,8 +59,8 @@ class Memory:
         self.max_delay_ms = max_delay_ms
         self.review_delay_ms = review_delay_ms
         self.store: Store = DictStore() if store is None else store
-        self._predictions = Remembered(self.store, model_id, ("p", "h"), seen_row)
-        self._reviews = Remembered(self.store, model_id, ("r", "i"), review_row)
+        self._predictions = Remembered(self.store, model_id, ("p", "h", "c"), seen_row)
+        self._reviews = Remembered(self.store, model_id, ("r", "i", "d"), review_row)
         self._labels = Waiting()
         self._waiting_reviews = Waiting()
         self._kinds = (("w", self._labels), ("v", self._waiting_reviews))
@@ -80,6 +81,11 @@ class Memory:
     def reviews(self) -> dict[str, Review]:
         """Reviews at hand."""
         return self._reviews.at_hand
+
+    @property
+    def held(self) -> Held:
+        """How many predictions are remembered, at hand or not."""
+        return self._predictions.held
 
     @property
     def waiting(self) -> dict[str, Chain]:
@@ -163,13 +169,13 @@ class Memory:
             self._change.forgotten_ms = max(before_ms, 0)
             self._change.reviews_forgotten_ms = max(reviews_before_ms, 0)
 
-    def orphans(self, before_ms: int) -> dict[str, list[Trace]]:
+    def orphans(self, before_ms: int) -> dict[str, Waited]:
         """Take out labels that came before a time and whose prediction never came."""
         gone = self._labels.over(before_ms)
         self._change.orphans += gone
         return {key: self._labels.give_up(key) for key in gone}
 
-    def orphan_reviews(self, before_ms: int) -> dict[str, list[Trace]]:
+    def orphan_reviews(self, before_ms: int) -> dict[str, Waited]:
         """Take out reviews that came before a time and whose prediction never came."""
         gone = self._waiting_reviews.over(before_ms)
         self._change.orphan_reviews += gone

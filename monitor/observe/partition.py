@@ -13,7 +13,7 @@ from monitor.observe.cache import Cache
 from monitor.observe.columnar import Columnar
 from monitor.observe.decode import Decoder
 from monitor.observe.fold import PaneKey
-from monitor.observe.intake import Intake, orphaned
+from monitor.observe.intake import Intake, orphaned, unmatched
 from monitor.observe.losses import Losses
 from monitor.observe.model import Monitored
 from monitor.observe.placement import Placement
@@ -25,7 +25,16 @@ from monitor.observe.store import DictStore, Store
 from monitor.observe.watermark import Watermarks
 from monitor.panes.codec import FORMAT
 from monitor.panes.flush import Flush, LogRecord, Output, Record
-from monitor.panes.messages import InputPane, Loss, OutcomePane, Progress, decode, encode
+from monitor.panes.messages import (
+    InputPane,
+    Loss,
+    OutcomePane,
+    Progress,
+    Unremembered,
+    decode,
+    encode,
+)
+from monitor.registry.footprint import most_remembered
 
 INPUTS = ("predictions", "labels", "reviews")
 #: Rows that may wait to be binned; more are binned at once, so that memory stays bounded.
@@ -66,7 +75,13 @@ class ObservePartition:
         self.decoder = Decoder(models)
         self.cache = Cache(store or DictStore(), [m.spec.id for m in models])
         self.states = {
-            m.spec.id: ModelState(m, self.decoder.columns[m.spec.id], source, self.cache.store)
+            m.spec.id: ModelState(
+                m,
+                self.decoder.columns[m.spec.id],
+                source,
+                self.cache.store,
+                most_remembered(m.spec, panes_partitions),
+            )
             for m in models
         }
         self.accounting = Accounting()
@@ -315,6 +330,10 @@ class ObservePartition:
         for lost in self.losses.changed:
             message = self.losses.message(lost)
             self._keep(_loss_row(message), encode(message), flush)
+        for state in self.states.values():
+            for where in state.overflow.changed:
+                full = state.overflow.message(where)
+                self._keep(_unremembered_row(full), encode(full), flush)
         boundaries, past = self._boundaries(), self._past()
         if heartbeat or boundaries != self._told:
             self._tell(flush, offsets, past)
@@ -382,10 +401,13 @@ class ObservePartition:
             ("labels", state.memory.orphans(state.horizon("labels", mark))),
             ("reviews", state.memory.orphan_reviews(state.horizon("reviews", mark))),
         ):
-            for key, traces in orphans.items():
-                self.accounting.add(topic, "waiting", -len(traces))
-                for left in traces:
-                    self._reject(topic, left, orphaned(state, topic, key))
+            chains = {key: gone.chain for key, gone in orphans.items()}
+            reached = set(state.overflow.reached(chains, state.delays[topic]))
+            for key, gone in orphans.items():
+                self.accounting.add(topic, "waiting", -len(gone.traces))
+                why = unmatched(state, key) if key in reached else orphaned(state, topic, key)
+                for left in gone.traces:
+                    self._reject(topic, left, why)
         for pane in self._relabelled[state.id]:
             message = state.outcome_snapshot(pane)
             self._keep(_outcome_row(message), encode(message), flush)
@@ -404,6 +426,10 @@ class ObservePartition:
                 message = encode(state.outcome_snapshot(pane))
                 flush.outputs.append(Output("panes", state.id.encode(), message))
             self._unsent[state.id] = set()
+            for where in sorted(state.overflow.changed):
+                message = encode(state.overflow.message(where))
+                flush.outputs.append(Output("panes", state.id.encode(), message))
+            state.overflow.changed = set()
         for lost in sorted(self.losses.changed):
             message = encode(self.losses.message(lost))
             flush.outputs.append(Output("panes", lost[0].encode(), message))
@@ -434,6 +460,11 @@ class ObservePartition:
         for key in [k for k in state.outcomes if k[1] + still <= closed and k not in unsent]:
             self._delete(_outcome_row(state.outcome_snapshot(key)), flush)
             del state.outcomes[key]
+        # As far back as what may wait now reaches.
+        reach = min(of[topic] - state.delays[topic] for topic in state.named_by)
+        for key in state.overflow.over(reach - state.pane_ms):
+            self._delete(_unremembered_row(state.overflow.message(key)), flush)
+            del state.overflow.counts[key]
 
     def _closed(self, state: ModelState) -> int:
         """Before it, no label changes what is known of a prediction, ms."""
@@ -503,6 +534,8 @@ class ObservePartition:
                 state.restore_input(message)
             elif isinstance(message, Loss):
                 self.losses.restore(message)
+            elif isinstance(message, Unremembered):
+                state.overflow.restore(message)
             elif isinstance(message, OutcomePane):
                 outcomes.setdefault(state.id, []).append(message)
         for model, messages in outcomes.items():
@@ -525,6 +558,10 @@ def _input_row(message: InputPane) -> bytes:
 
 def _outcome_row(message: OutcomePane) -> bytes:
     return _ROW(["outcome", message.model_id, message.version, message.start_ms])
+
+
+def _unremembered_row(message: Unremembered) -> bytes:
+    return _ROW(["unremembered", message.model_id, message.version, message.start_ms])
 
 
 def _loss_row(message: Loss) -> bytes:

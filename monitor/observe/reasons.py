@@ -28,6 +28,7 @@ Reason = Literal[
     "schema_type",
     "schema_version",
     "unknown_model",
+    "unremembered",
 ]
 
 REMEDIES: Mapping[str, str] = {
@@ -93,5 +94,9 @@ REMEDIES: Mapping[str, str] = {
     "unknown_model": (
         "Add the model to the configuration, restart the workers, and replay; or mend the "
         "producer's `model_id`."
+    ),
+    "unremembered": (
+        "Raise `max_remembered` or `kafka.partitions`, or shorten `labels.max_delay`: the label's "
+        "prediction may have come while as many ids were remembered as are allowed."
     ),
 }

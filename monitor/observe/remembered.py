@@ -10,10 +10,10 @@ from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
 
+from monitor.observe.held import Held, hour_of, hour_over
 from monitor.observe.outcomes import Label
 from monitor.observe.store import Store
 
-HOUR_MS = 3_600_000
 #: Forgotten entries that a flush takes out of the store: more than come, so that none pile up.
 SWEPT = 50_000
 #: What the store is to be told: a row, or None where it goes.
@@ -44,12 +44,13 @@ class _Timed(msgspec.Struct, array_like=True):
 
 
 Entry = TypeVar("Entry", Seen, Review)
-#: Letters of the kinds of rows: of entries by id, and of their ids by the hour.
-Kinds = tuple[str, str]
+#: Letters of the kinds of rows: of entries by id, of their ids by the hour, and of their number.
+Kinds = tuple[str, str, str]
 seen_row = msgspec.msgpack.Decoder(Seen).decode
 review_row = msgspec.msgpack.Decoder(Review).decode
 row = msgspec.msgpack.Encoder().encode
 _timed = msgspec.msgpack.Decoder(_Timed).decode
+_number = msgspec.msgpack.Decoder(int).decode
 _ids = msgspec.msgpack.Decoder(list[str]).decode
 
 
@@ -65,13 +66,16 @@ class Remembered(Generic[Entry]):
         self, store: Store, model_id: str, kinds: Kinds, decode: Callable[[bytes], Entry]
     ) -> None:
         self.store = store
-        self._rows, self._hours = (row_key(model_id, kind) for kind in kinds)
+        self._rows, self._hours, self._numbers = (row_key(model_id, kind) for kind in kinds)
         self._decode: Callable[[bytes], Entry] = decode
         #: At hand: what was fetched, and what has changed since the last commit.
         self.at_hand: dict[str, Entry] = {}
         self.dirty: set[str] = set()
         self.forgotten_ms = 0
         self._swept = b""
+        self.held = Held()
+        for at, value in store.scan(self._numbers):
+            self.held.put(int.from_bytes(at[len(self._numbers) :], "big"), _number(value))
 
     def fetch(self, keys: Iterable[str]) -> None:
         """Have at hand what is remembered of these ids."""
@@ -82,7 +86,7 @@ class Remembered(Generic[Entry]):
             if value is None:
                 continue
             entry = self._decode(value)
-            if not _over(entry.time_ms, self.forgotten_ms):
+            if not hour_over(entry.time_ms, self.forgotten_ms):
                 at_hand[key] = entry
 
     def items(self) -> Iterator[tuple[str, Entry]]:
@@ -90,21 +94,23 @@ class Remembered(Generic[Entry]):
         yield from self.at_hand.items()
         for at, value in self.store.scan(self._rows):
             key, entry = at[len(self._rows) :].decode(), self._decode(value)
-            if key not in self.at_hand and not _over(entry.time_ms, self.forgotten_ms):
+            if key not in self.at_hand and not hour_over(entry.time_ms, self.forgotten_ms):
                 yield key, entry
 
     def take(self, key: str, entry: Entry) -> None:
         """Remember an event."""
         self.at_hand[key] = entry
         self.dirty.add(key)
+        self.held.add(entry.time_ms)
 
     def forget(self, before_ms: int) -> bool:
         """Drop what was made before a time (rounded down to an hour); whether that is news."""
-        before_ms = _hour(before_ms)
+        before_ms = hour_of(before_ms)
         if before_ms <= self.forgotten_ms:
             return False
         self.forgotten_ms = before_ms
-        for key in [k for k, entry in self.at_hand.items() if _over(entry.time_ms, before_ms)]:
+        self.held.forget(before_ms)
+        for key in [k for k, entry in self.at_hand.items() if hour_over(entry.time_ms, before_ms)]:
             del self.at_hand[key]
         return True
 
@@ -116,9 +122,11 @@ class Remembered(Generic[Entry]):
             writes[self._rows + key.encode()] = row(self.at_hand[key])
         hours: dict[int, list[str]] = {}
         for key, time_ms in taken:
-            hours.setdefault(_hour(time_ms), []).append(key)
+            hours.setdefault(hour_of(time_ms), []).append(key)
         for hour, made in hours.items():
-            writes[self._block(hour) + made[0].encode()] = row(made)
+            writes[_at(self._hours, hour) + made[0].encode()] = row(made)
+        for hour, n in self.held.news():
+            writes[_at(self._numbers, hour)] = None if n is None else row(n)
 
     def committed(self) -> None:
         """At hand stays only what has changed since the last `written`."""
@@ -126,7 +134,7 @@ class Remembered(Generic[Entry]):
 
     def _sweep(self, writes: Writes) -> None:
         """Delete what is forgotten, some at a time: whoever asks has not seen it for long."""
-        end, left = self._block(self.forgotten_ms), SWEPT
+        end, left = _at(self._hours, self.forgotten_ms), SWEPT
         if self._swept >= end:
             return
         for block, ids in self.store.scan(self._hours, self._swept):
@@ -137,21 +145,13 @@ class Remembered(Generic[Entry]):
             keys = [self._rows + key.encode() for key in _ids(ids)]
             for key, value in zip(keys, self.store.get(keys), strict=True):
                 # An id may have come again since, long after: then it is another's.
-                if value is not None and _over(_timed(value).time_ms, self.forgotten_ms):
+                if value is not None and hour_over(_timed(value).time_ms, self.forgotten_ms):
                     writes[key] = None
             writes[block] = None
             left -= len(keys)
             self._swept = block + b"\0"
         self._swept = end
 
-    def _block(self, hour_ms: int) -> bytes:
-        return self._hours + max(hour_ms, 0).to_bytes(8, "big")
 
-
-def _over(time_ms: int, before_ms: int) -> bool:
-    """Whether the hour of a time has ended before a time."""
-    return _hour(time_ms) + HOUR_MS <= before_ms
-
-
-def _hour(time_ms: int) -> int:
-    return time_ms - time_ms % HOUR_MS
+def _at(rows: bytes, hour_ms: int) -> bytes:
+    return rows + max(hour_ms, 0).to_bytes(8, "big")

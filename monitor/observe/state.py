@@ -8,13 +8,16 @@ import numpy.typing as npt
 
 from monitor.observe.columns import Block, Columns, Times
 from monitor.observe.fold import Fold, Pane, PaneKey
+from monitor.observe.held import HOUR_MS
 from monitor.observe.memory import Memory
 from monitor.observe.model import Monitored
 from monitor.observe.outcomes import Chain, Classes, OutcomeCounts
-from monitor.observe.remembered import HOUR_MS, Seen
+from monitor.observe.overflow import Overflow
+from monitor.observe.remembered import Seen
 from monitor.observe.store import Store
 from monitor.panes.codec import pack, unpack
 from monitor.panes.messages import UNHEARD, InputPane, OutcomePane
+from monitor.registry.footprint import MOST_REMEMBERED
 
 #: Versions of a model in one pane of one partition that are told apart.
 VERSIONS_LIMIT = 20
@@ -25,7 +28,12 @@ class ModelState:
     """Open panes, outcome panes and memory of one model in one source partition."""
 
     def __init__(
-        self, model: Monitored, columns: Columns, source: int, store: Store | None = None
+        self,
+        model: Monitored,
+        columns: Columns,
+        source: int,
+        store: Store | None = None,
+        most_remembered: int = MOST_REMEMBERED,
     ) -> None:
         self.model = model
         self.id = model.spec.id
@@ -63,6 +71,9 @@ class ModelState:
             *(("reviews",) if self.reviewed else ()),
         )
         self.memory = self.empty_memory(store)
+        #: Predictions that are remembered at once; what comes beyond is in `overflow`.
+        self.most_remembered = most_remembered
+        self.overflow = Overflow(self.id, source, self.pane_ms)
         outcomes = model.baseline.outcomes if model.baseline else None
         self.ages_ms = outcomes.ages_ms if outcomes else ()
         self.classes = Classes(outcomes.classes if outcomes else ())
@@ -151,6 +162,11 @@ class ModelState:
         horizon = self.horizon(topic, mark_ms) - self.pane_ms
         return time_ms - time_ms % HOUR_MS + HOUR_MS <= horizon
 
+    def room(self, mark_ms: int) -> int:
+        """How many predictions more may be remembered once a watermark is at `mark_ms`."""
+        before = self.horizon("predictions", mark_ms) - self.pane_ms
+        return self.most_remembered - self.memory.held.since(before)
+
     def outcome(self, key: PaneKey) -> OutcomeCounts:
         """The outcome pane of a key, made when first asked for."""
         pane = self.outcomes.get(key)
@@ -226,4 +242,7 @@ class ModelState:
             if pane_key[1] + self.pane_ms > closed_ms:
                 self.outcome(pane_key).predictions += 1
                 self.relabel(seen, ())
+        for key, n in self.overflow.counts.items():
+            if key[1] + self.pane_ms > closed_ms:
+                self.outcome(key).predictions += n
         return False

@@ -53,10 +53,11 @@ class Waiting:
         labels = sorted(self.chains.pop(key, ()), key=lambda label: label.offset)
         return [(label, self.traces.pop(label.offset)) for label in labels]
 
-    def give_up(self, key: str) -> list[Trace]:
+    def give_up(self, key: str) -> Waited:
         """Take out what waits for a prediction that will not come; in the order of its times."""
         self.dirty.add(key)
-        return [self.traces.pop(label.offset) for label in self.chains.pop(key, ())]
+        chain = self.chains.pop(key, ())
+        return Waited(chain, [self.traces.pop(label.offset) for label in chain])
 
     def over(self, before_ms: int) -> list[str]:
         """Ids for which nothing waits that was made at or after a time.

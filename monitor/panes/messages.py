@@ -73,6 +73,20 @@ class Loss(msgspec.Struct, frozen=True, tag="loss", array_like=True):
     misplaced: int = 0
 
 
+class Unremembered(msgspec.Struct, frozen=True, tag="unremembered", array_like=True):
+    """Predictions of one pane whose ids were not remembered; replaced when there are more.
+
+    They are counted in the pane. Whether they were repeated, and what their labels say, is unknown.
+    """
+
+    model_id: str
+    version: str
+    start_ms: int
+    source: int
+    predictions: int
+    format: int = FORMAT
+
+
 class Progress(msgspec.Struct, frozen=True, tag="progress2", array_like=True):
     """How far a source partition has come: sent to every partition of `panes`, also as heartbeat.
 
@@ -109,7 +123,7 @@ class _Progress1(msgspec.Struct, frozen=True, tag="progress", array_like=True):
     told: int | None = None
 
 
-Message = InputPane | OutcomePane | Loss | Progress
+Message = InputPane | OutcomePane | Loss | Unremembered | Progress
 encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Message | _Progress1).decode
 

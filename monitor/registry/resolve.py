@@ -54,6 +54,7 @@ def resolve_model(model: shape.Model, where: str, problems: Problems) -> ModelSp
         deduplicate=model.deduplicate,
         repartition=model.repartition,
         expected_rate=model.expected_rate,
+        max_remembered=model.max_remembered,
         features=dict(model.features),
         personal=tuple(sorted(set(model.personal))),
         positive=None if model.positive is None else class_name(model.positive),

@@ -228,6 +228,13 @@ class Model(Shape, frozen=True, kw_only=True):
     deduplicate: bool = True
     repartition: bool = False
     expected_rate: Annotated[float, Meta(gt=0)] | None = None
+    max_remembered: (
+        Annotated[
+            int,
+            Meta(ge=1, description="ids that a partition remembers; by default from expected_rate"),
+        ]
+        | None
+    ) = None
     features: Annotated[dict[Text, FeatureKind], Meta(max_length=MAX_FEATURES)] = {}
     personal: Annotated[
         tuple[Text, ...],

@@ -120,7 +120,8 @@ class BaselineSpec(Struct, frozen=True, kw_only=True):
 class ModelSpec(Struct, frozen=True, kw_only=True):
     """One monitored model: what it is, how it is judged, and what may be done about it.
 
-    `expected_rate` is in predictions a second; disk and recovery are reckoned from it.
+    `expected_rate` is in predictions a second; disk and recovery are reckoned from it, and how many
+    ids are remembered at once in a partition unless `max_remembered` says so.
     """
 
     id: str
@@ -135,6 +136,7 @@ class ModelSpec(Struct, frozen=True, kw_only=True):
     deduplicate: bool = True
     repartition: bool = False
     expected_rate: float | None = None
+    max_remembered: int | None = None
     features: dict[str, FeatureKind] = {}
     personal: tuple[str, ...] = ()
     positive: str | None = None

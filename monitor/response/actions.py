@@ -10,8 +10,9 @@ low
 ========  ===========  ============  ===========  ===============  ==========================
 
 What is not a grade (insufficient data, no traffic, ...) is recorded, and nothing is done. A model
-that has fallen silent is a finding of its own, `no_traffic`: of that people are told, and nothing
-is commanded, because a silence says nothing about the model.
+that has fallen silent is a finding of its own, `no_traffic`; so is a memory that is full, and a
+source partition that holds time back. Of these people are told, and nothing is commanded, because
+what is not seen says nothing about the model.
 
 On a provisional window people are told, and nothing is commanded: what the verdict needs may still
 come, and is judged as a revision soon. A rollback, like every command, needs a decidable one.
@@ -27,7 +28,7 @@ import math
 from typing import Literal
 
 from monitor.events.types import (
-    NO_TRAFFIC,
+    BLINDNESS,
     Action,
     ActionData,
     FindingData,
@@ -62,7 +63,7 @@ def decide(finding: FindingData) -> tuple[ActionData, ...]:
     if severity == "medium" and inhibited(finding):
         return ()
     actions = [_action(finding, severity, "alert", notify=_NOTIFY[severity])]
-    if finding.authority == "observe" or finding.detector == NO_TRAFFIC:
+    if finding.authority == "observe" or finding.detector in BLINDNESS:
         return tuple(actions)
     if finding.decidable:
         if severity == "critical":
@@ -78,10 +79,10 @@ def decide(finding: FindingData) -> tuple[ActionData, ...]:
 def inhibited(finding: FindingData) -> bool:
     """Whether the pipeline is known to have been unhealthy; what tells of that is never inhibited.
 
-    A silence makes its own window blind: it is what is told.
+    A silence makes its own window blind, and so do the others of its kind: it is what is told.
     """
     known = isinstance(finding.health, PipelineHealth)
-    return known and not _healthy(finding) and finding.detector != NO_TRAFFIC
+    return known and not _healthy(finding) and finding.detector not in BLINDNESS
 
 
 def _healthy(finding: FindingData) -> bool:

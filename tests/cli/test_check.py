@@ -79,6 +79,8 @@ def test_a_fine_configuration_is_told_in_words(
         "labels within 7d, for at least 80% of the predictions",
         "reviews within 7d",
         "memory unknown; give `expected_rate`, in predictions a second",
+        "at most 180,000,000 ids a partition, 19.8 GB of a worker's disk; beyond, windows are "
+        "inconclusive",
         "time panes of 1h, events up to 30s out of order",
     ]
 
@@ -107,9 +109,23 @@ def test_memory_is_reckoned_from_the_expected_rate(
     told = " ".join(capsys.readouterr().out.split())
     assert f"memory {ids:,.0f} ids a partition at 100/s: 1.7 GB of a worker's disk" in told
     assert run(["check", str(config), "--json"]) == 0
-    memory = json.loads(capsys.readouterr().out)["models"][0]["memory"]
-    assert memory["ids"] == ids
-    assert memory["store_bytes"] == 110 * ids
+    model = json.loads(capsys.readouterr().out)["models"][0]
+    assert model["memory"]["ids"] == ids
+    assert model["memory"]["store_bytes"] == 110 * ids
+    assert model["most_remembered"] == 4 * ids
+    assert f"at most {4 * int(ids):,} ids a partition, 6.7 GB of a worker's disk" in told
+
+
+def test_a_cap_below_what_is_expected_is_refused(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its windows would be inconclusive day by day."""
+    text = config.read_text()
+    limits = "    expected_rate: 1\n    max_remembered: 1000\n    labels:"
+    config.write_text(text.replace("    labels:", limits))
+    assert run(["check", str(config)]) == 1
+    told = capsys.readouterr().out
+    assert "model credit needs 153,150 ids a partition at 1/s, and max_remembered is 1,000" in told
 
 
 def test_more_than_a_partition_should_hold_is_refused(

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from monitor.errors import StaleCache
 from monitor.observe import remembered
 from monitor.observe.cache import Cache
+from monitor.observe.held import HOUR_MS
 from monitor.observe.memory import Memory
 from monitor.observe.outcomes import Label
 from monitor.observe.rejection import Trace
-from monitor.observe.remembered import HOUR_MS, Seen
+from monitor.observe.remembered import Seen
 from monitor.observe.store import DictStore
 
 DELAY, REVIEW_DELAY = 5 * HOUR_MS, 3 * HOUR_MS
@@ -53,6 +54,7 @@ class Partition:
             dict(memory.waiting),
             dict(memory.waiting_reviews),
             {key: memory.reviews[key] for key in IDS if key in memory.reviews},
+            memory.held.hours,
             sorted(t.offset for t in memory._labels.traces.values()),
             sorted(t.offset for t in memory._waiting_reviews.traces.values()),
         )

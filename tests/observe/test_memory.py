@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from monitor.observe.held import HOUR_MS
 from monitor.observe.joinlog import ENTRIES, TRACED, unpack_change
 from monitor.observe.memory import Memory
 from monitor.observe.outcomes import Label
 from monitor.observe.rejection import Trace
-from monitor.observe.remembered import HOUR_MS, Seen
+from monitor.observe.remembered import Seen
 
 #: What the producer of a flush refuses: the flush would never succeed.
 LIMIT = 1_000_000
@@ -148,9 +149,9 @@ def test_labels_wait_until_their_prediction_can_no_longer_come() -> None:
     memory.label("q", Label(200, 3, "no", 200), trace(3))
     assert memory.orphans(200) == {}
     gone = memory.orphans(201)
-    assert {key: [t.offset for t in traces] for key, traces in gone.items()} == {"q": [3]}
+    assert {key: [t.offset for t in one.traces] for key, one in gone.items()} == {"q": [3]}
     gone = memory.orphans(301)
-    assert {key: [t.offset for t in traces] for key, traces in gone.items()} == {"p": [1, 2]}
+    assert {key: [t.offset for t in one.traces] for key, one in gone.items()} == {"p": [1, 2]}
     assert memory.waiting == {}
     again = Memory("m", DELAY)
     for record in memory.drain():

@@ -61,7 +61,7 @@ def test_every_field_but_the_hash_itself_is_in_the_hash() -> None:
         "vendor": "acme", "clock": "events", "disorder_ms": 1, "authority": "observe",
         "deduplicate": False, "repartition": True, "expected_rate": 5.0,
         "features": {"a": "numeric"},
-        "personal": ["a"], "positive": "1", "max_alert_age_ms": 1,
+        "personal": ["a"], "positive": "1", "max_alert_age_ms": 1, "max_remembered": 1,
         "baseline": {"type": "reference", "path": "b.json"}, "data_drift": {},
         "prediction_drift": {}, "performance": {}, "labels": {}, "reviews": {}, "config_hash": "x",
     }  # fmt: skip
