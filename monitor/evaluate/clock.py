@@ -12,10 +12,13 @@ from typing import Literal
 
 from monitor.events.types import HealthReason
 from monitor.panes.messages import END, UNHEARD, Progress
+from monitor.registry.durations import duration_words as _words
 from monitor.registry.specs import MINUTE_MS, ModelSpec
 
 #: A partition that is further behind the others, or behind its own log, is told of.
 BEHIND_MS = 5 * MINUTE_MS
+#: An owner that was not heard for so long, of a heartbeat every five seconds, is away.
+SILENT_MS = MINUTE_MS
 
 
 class Clock:
@@ -24,10 +27,13 @@ class Clock:
     def __init__(self, sources: int) -> None:
         self.sources = sources
         self.progress: dict[int, Progress] = {}
+        #: The broker's time: the latest at which anything was told, ms.
+        self.now = 0
 
     def hear(self, progress: Progress) -> None:
         """Take a progress record; its owner's earlier ones are superseded."""
         self.progress[progress.source] = progress
+        self.now = max(self.now, progress.told or 0)
 
     def past(self, spec: ModelSpec, topic: Literal["predictions", "labels"]) -> int:
         """The watermark over all partitions by records that are too old to call anybody, in ms.
@@ -69,16 +75,63 @@ class Clock:
         By the broker's time alone: when records and their owners' words were appended. What was
         never told counts as late too.
         """
-        now = max((p.told for p in self.progress.values() if p.told is not None), default=0)
         late: list[int] = []
         stalled: list[int] = []
         for source, progress in sorted(self.progress.items()):
             told, read = progress.told, progress.read.get("predictions")
-            if told is None or now - told > BEHIND_MS:
+            if told is None or self.now - told > BEHIND_MS:
                 stalled.append(source)
             elif read is None or told - read > BEHIND_MS:
                 late.append(source)
         return {"lag": late, "stalled_partition": stalled}
+
+    def marks(self, spec: ModelSpec) -> dict[int, int]:
+        """The model's watermark of predictions in every source partition, in ms."""
+        known = self.progress
+        return {
+            n: known[n].inputs.get(spec.id, UNHEARD) if n in known else UNHEARD
+            for n in range(self.sources)
+        }
+
+    def holding(self, spec: ModelSpec) -> dict[int, HealthReason]:
+        """Source partitions that hold the model's time back, while others have gone on, and why.
+
+        Either nobody speaks for the partition, or it is far behind the others and behind the
+        present: an idle one follows that, and whoever dates ahead makes no other stand still. The
+        partitions of a stream that replays the past may be far apart while all is well.
+        """
+        marks = self.marks(spec)
+        lead = max(marks.values())
+        present = min(lead, self.now - spec.disorder_ms)
+        held: dict[int, HealthReason] = {}
+        for n, mark in marks.items():
+            if mark < lead and self._silent(n):
+                held[n] = "stalled_partition"
+            elif spec.clock == "append" and lead != END and present - mark > BEHIND_MS:
+                held[n] = "lag"
+        return held
+
+    def _silent(self, source: int) -> bool:
+        told = self.progress[source].told if source in self.progress else None
+        return told is None or self.now - told > SILENT_MS
+
+    def told(self, source: int, spec: ModelSpec) -> str:
+        """What is known of a source partition that holds a model's time back."""
+        progress = self.progress.get(source)
+        at = f"partition {source}"
+        if progress is None or progress.told is None:
+            return f"{at}: nothing was ever heard of it"
+        if self._silent(source):
+            return f"{at}: its owner has not been heard for {_words(self.now - progress.told)}"
+        read = progress.read.get("predictions")
+        if read is None:
+            return f"{at}: its owner has read nothing yet"
+        if progress.told - read > BEHIND_MS:
+            return f"{at}: its owner reads {_words(progress.told - read)} late"
+        mark = progress.inputs.get(spec.id, UNHEARD)
+        if mark == UNHEARD:
+            return f"{at}: nothing of {spec.id} was read from it"
+        return f"{at}: its latest events are of {_words(self.now - mark)} ago"
 
     def holdback(self) -> dict[int, float]:
         """By source partition, how far it holds a model's time back behind the others, in seconds.

@@ -11,6 +11,7 @@ from typing import cast
 import msgspec
 
 from monitor.detectors.finding import Finding
+from monitor.evaluate.holdback import Standstill
 from monitor.evaluate.judged import Judged
 from monitor.events.cloudevents import (
     DRIFT_DETECTED,
@@ -75,10 +76,10 @@ def silence(
             f"{rfc3339(judged.end_ms)}; {why}"
         ),
     )
-    return blindness(finding, judged, model, offsets, health, past)
+    return _drift(finding, replace(judged, detector=NO_TRAFFIC), model, offsets, health, past)
 
 
-def blindness(
+def overflowing(
     finding: Finding,
     judged: Judged,
     model: Monitored,
@@ -86,16 +87,24 @@ def blindness(
     health: PipelineHealth,
     past: bool = False,
 ) -> Output:
-    """A finding about the monitor itself: it does not see a model, of any version, in a window."""
-    about = replace(judged, detector=finding.detector, version="", revision=0, age_ms=None)
-    return _drift(finding, about, model, offsets, health, past)
+    """The finding that more came of a model, of any version, than can be remembered."""
+    whole = replace(judged, detector=finding.detector, version="", revision=0, age_ms=None)
+    return _drift(finding, whole, model, offsets, health, past)
 
 
-def _key(judged: Judged, model: Monitored, subject: str, statistic: str = "") -> str:
+def standstill(told: Standstill, model: Monitored, offsets: Mapping[str, list[int]]) -> Output:
+    """The finding that a model's time is held back, and its revision: that it goes on."""
+    (finding,) = told.judged.findings
+    # Time may stand where it stood in an earlier episode.
+    since = str(told.since_ms)
+    return _drift(finding, told.judged, model, offsets, told.health, False, since)
+
+
+def _key(judged: Judged, model: Monitored, subject: str, *episode: str) -> str:
     """What identifies an event, whatever its revision: segments are empty until they are built."""
     return event_key(
         model.spec.id, judged.version, judged.detector, subject, "",
-        str(judged.start_ms), str(judged.end_ms),
+        str(judged.start_ms), str(judged.end_ms), *episode,
     )  # fmt: skip
 
 
@@ -106,8 +115,9 @@ def _drift(
     offsets: Mapping[str, list[int]],
     health: PipelineHealth,
     past: bool,
+    *episode: str,
 ) -> Output:
-    key = _key(judged, model, finding.subject)
+    key = _key(judged, model, finding.subject, *episode)
     data = FindingData(
         model_id=model.spec.id,
         model_version=judged.version,

@@ -7,8 +7,9 @@ import msgspec
 
 from monitor.errors import DataError
 from monitor.evaluate.clock import Clock
-from monitor.evaluate.events import blindness, events, silence
+from monitor.evaluate.events import events, overflowing, silence, standstill
 from monitor.evaluate.health import Losses, assess
+from monitor.evaluate.holdback import AWAY, LOOK_MS, Holdback, HoldbackRow
 from monitor.evaluate.input_sums import InputSums, Key, SumRow
 from monitor.evaluate.inputs import InputCursor, InputWindows
 from monitor.evaluate.judged import Judged
@@ -54,6 +55,7 @@ class ModelRow(msgspec.Struct, array_like=True):
     dropped: int | None
     format: int = FORMAT
     overflowed: int = UNHEARD
+    held: HoldbackRow | None = None
 
 
 _decode_model = msgspec.msgpack.Decoder(ModelRow).decode
@@ -71,6 +73,7 @@ class ModelWindows:
         self.losses = Losses()
         spec = model.spec
         self.overflows = full = Overflows(spec, sources)
+        self.holdback = Holdback(spec)
         self.inputs: list[InputWindows] = []
         if spec.data_drift:
             windows = spec.data_drift.windows
@@ -164,7 +167,7 @@ class ModelWindows:
             yield from events(judged, self.model, offsets, health, past)
             if full and self.overflows.begins(judged):
                 finding = self.overflows.finding(judged)
-                yield blindness(finding, judged, self.model, offsets, health, past)
+                yield overflowing(finding, judged, self.model, offsets, health, past)
             if judged.silent and span not in silent:
                 silent.add(span)
                 over = past and not self._lasts(judged, clock)
@@ -213,6 +216,7 @@ class ModelWindows:
                 self.input_sums.fingerprint,
                 self.outcome_sums.gone,
                 overflowed=self.overflows.told_ms,
+                held=self.holdback.row,
             )
         )
 
@@ -245,6 +249,7 @@ class ModelWindows:
         self.input_sums.restore(sums, row.edge, row.gone, row.fingerprint)
         self.outcome_sums.gone = row.dropped
         self.overflows.told_ms = row.overflowed
+        self.holdback.restore(row.held)
         for inputs in self.inputs:
             inputs.resume(row.inputs, self.input_sums)
         for outcomes in self.outcomes:
@@ -273,6 +278,8 @@ class EvaluatePartition(Unlogged):
         self.windows: dict[str, ModelWindows] = {}
         self.sources = sources
         self.clock = Clock(sources)
+        #: The step of the broker's time at which it was last looked who holds time back.
+        self._looked = 0
         self._flush = Flush()
         #: Models with other snapshots, and those whose windows or sums have moved on.
         self._changed: set[str] = set()
@@ -293,6 +300,7 @@ class EvaluatePartition(Unlogged):
                 message = msgspec.structs.replace(message, told=record.timestamp)
                 self.clock.hear(message)
                 self._flush.rows[_ROW(["source", message.source])] = encode(message)
+                self._look()
                 continue
             windows = self._of(message.model_id)
             if windows and windows.take(message):
@@ -303,6 +311,22 @@ class EvaluatePartition(Unlogged):
             if touched:
                 self._touched.add(model_id)
             self._flush.outputs += windows.told(judgements, self.clock, offsets)
+
+    def _look(self) -> None:
+        """Tell of the models whose time is held back, and of those whose time goes on again."""
+        step = self.clock.now // LOOK_MS
+        if step == self._looked:
+            return
+        away, self._looked = step - self._looked > AWAY, step
+        for model_id, windows in self.windows.items():
+            before = windows.holdback.row
+            told = windows.holdback.look(self.clock, away)
+            if windows.holdback.row != before:
+                self._touched.add(model_id)
+            if told:
+                self._flush.outputs.append(
+                    standstill(told, windows.model, self.clock.offsets()),
+                )
 
     @property
     def urgent(self) -> bool:
@@ -354,6 +378,7 @@ class EvaluatePartition(Unlogged):
                 message = decode(value)
                 if isinstance(message, Progress):
                     self.clock.hear(message)
+                    self._looked = self.clock.now // LOOK_MS
                 elif windows := self._of(message.model_id):
                     windows.restore_snapshot(message)
         for model in models:

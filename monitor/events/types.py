@@ -300,7 +300,11 @@ class WindowData(Struct, frozen=True, kw_only=True):
 
 
 class ActionData(Struct, frozen=True, kw_only=True):
-    """The `data` of an alert or a command; `actuated` says whether anything has been done."""
+    """The `data` of an alert or a command; `actuated` says whether anything has been done.
+
+    `resolved`, there only where it is true, marks the end of what an alert was about: it has the
+    same `event_key`, and a later revision in its id.
+    """
 
     model_id: str
     model_version: str
@@ -315,6 +319,7 @@ class ActionData(Struct, frozen=True, kw_only=True):
     finding_id: str
     event_key: str
     episode: int | None = None
+    resolved: bool | UnsetType = UNSET
     window: Span
 
 

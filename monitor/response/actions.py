@@ -27,8 +27,11 @@ from __future__ import annotations
 import math
 from typing import Literal
 
+import msgspec
+
 from monitor.events.types import (
     BLINDNESS,
+    STALLED_PARTITION,
     Action,
     ActionData,
     FindingData,
@@ -74,6 +77,18 @@ def decide(finding: FindingData) -> tuple[ActionData, ...]:
     if severity == "high":
         actions.append(_action(finding, severity, "monitor_closely"))
     return tuple(actions)
+
+
+def resolution(finding: FindingData, severity: Severity) -> ActionData | None:
+    """That what an alert of this severity was about is over; None where nothing says so.
+
+    A standstill that is over is a low revision of the finding that told of it.
+    """
+    if finding.detector != STALLED_PARTITION or finding.verdict != "low":
+        return None
+    action = _action(finding, severity, "alert", notify=_NOTIFY[severity])
+    reason = f"resolved: {finding.detector} in {finding.model_id}. {finding.message}"
+    return msgspec.structs.replace(action, reason=reason, resolved=True)
 
 
 def inhibited(finding: FindingData) -> bool:

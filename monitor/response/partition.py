@@ -12,9 +12,9 @@ from monitor.events.cloudevents import (
     event_key,
     to_ms,
 )
-from monitor.events.types import ActionData, FindingData
+from monitor.events.types import ActionData, FindingData, Severity
 from monitor.panes.flush import Flush, Output, Record, Unlogged
-from monitor.response.actions import decide
+from monitor.response.actions import decide, resolution
 
 #: Where each action is published; closer monitoring is advice to people, so it goes with alerts.
 TOPICS = {
@@ -25,6 +25,7 @@ TOPICS = {
     "rollback": "rollbacks",
 }
 _RANK = {"medium": 1, "high": 2, "critical": 3}
+_SEVERITY: dict[int, Severity] = {1: "medium", 2: "high", 3: "critical"}
 #: A window may be judged again until its label horizon (30 days) and its size (30) have passed.
 REMEMBERED_MS = 60 * 86_400_000
 FORMAT = 1
@@ -69,12 +70,13 @@ class RespondPartition(Unlogged):
     def _respond(self, event: CloudEvent[FindingData]) -> None:
         finding = event.data
         end_ms = to_ms(finding.window.end)
-        rank = _RANK.get(finding.severity or "", 0)
         before = self.acted.get(finding.event_key)
         taken = before.actions if before else ()
+        over = resolution(finding, _SEVERITY[before.rank]) if before else None
+        rank = _RANK.get(over.severity if over else finding.severity or "", 0)
         new = {
             name: action
-            for action in decide(finding)
+            for action in ((over,) if over else decide(finding))
             if (name := _name(action)) not in taken and rank >= _gravest(taken, of=action.action)
         }
         if not new:
@@ -116,13 +118,14 @@ class RespondPartition(Unlogged):
 
 def _name(action: ActionData) -> str:
     """What tells an action from the others that a finding has had."""
-    return f"{action.action}/{action.severity}"
+    ended = "/resolved" if action.resolved is True else ""
+    return f"{action.action}/{action.severity}{ended}"
 
 
 def _gravest(taken: Sequence[str], of: str) -> int:
     """The rank of the gravest that people were told, or of the gravest command, as `of` is one."""
     tells = TOPICS[of] == "alerts"
-    names = (name.split("/") for name in taken)
+    names = (name.split("/")[:2] for name in taken)
     ranks = (_RANK[severity] for name, severity in names if (TOPICS[name] == "alerts") == tells)
     return max(ranks, default=0)
 
@@ -134,7 +137,7 @@ def _output(action: ActionData, finding: FindingData, end_ms: int) -> Output:
         source=f"/watchkeeper/{action.model_id}",
         subject=finding.subject,
         time_ms=end_ms,
-        id=f"{key}.0",
+        id=f"{key}.{int(action.resolved is True)}",
         data=action,
         partitionkey=action.model_id,
     )
