@@ -17,6 +17,7 @@ from typing import Literal
 
 import msgspec
 
+from monitor.detectors.finding import Finding
 from monitor.detectors.registry import detectors_for
 from monitor.detectors.window import InputWindow
 from monitor.evaluate.cursor import Cursor
@@ -161,12 +162,11 @@ class InputWindows:
             )
         elif start < self.whole_from:
             why = f"predictions before {rfc3339(self.whole_from)} are in windows of before"
-        finding = not_judged(self.signal, why, rows) if why else None
-        if finding is None and (full := self.overflows.why(version, start, end, rows)):
-            finding = inconclusive(self.signal, full, rows)
-        if finding:
+        if why:
+            finding = not_judged(self.signal, why, rows)
             yield Judged(self.signal, version, start, end, (finding,), rows, revision)
             return
+        full = self.overflows.why(version, start, end, rows)
         window = InputWindow(
             spec=spec,
             version=version,
@@ -177,7 +177,10 @@ class InputWindows:
             rows=rows,
         )
         for found in detectors_for(self.signal):
-            findings = tuple(found.judge(window))
+            if full:
+                findings: tuple[Finding, ...] = (inconclusive(found.name, full, rows),)
+            else:
+                findings = tuple(found.judge(window))
             silent = not version
             yield Judged(
                 found.name, version, start, end, findings, rows, revision, silent=silent

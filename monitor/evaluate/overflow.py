@@ -1,8 +1,9 @@
-"""Windows that hold predictions whose ids were not remembered: inconclusive, and told of once.
+"""Windows that hold more than can be told apart: inconclusive.
 
-Their numbers are right as far as everything was sent once. Whether it was, nobody can tell: a
-producer that repeats itself could move a distribution, so nothing is graded, and nothing rests on
-it. Who is responsible for the model is told, because it is not watched.
+Ids that were not remembered: the numbers are right as far as everything was sent once, and whether
+it was, nobody can tell. A producer that repeats itself could move a distribution, so nothing is
+graded, and nothing rests on it. Of that people are told, once an episode, because the model is not
+watched. Versions beyond the first few of a pane: they are counted as one, and health says so.
 """
 
 from monitor.detectors.finding import Finding
@@ -11,6 +12,7 @@ from monitor.evaluate.judged import Judged
 from monitor.evaluate.kept import Kept
 from monitor.events.timestamps import rfc3339
 from monitor.events.types import DEDUP_OVERFLOW
+from monitor.observe.state import OTHER_VERSIONS, VERSIONS_LIMIT
 from monitor.panes.messages import UNHEARD, Unremembered
 from monitor.registry.footprint import most_remembered
 from monitor.registry.specs import HOUR_MS, ModelSpec
@@ -36,6 +38,12 @@ class Overflows(Kept[Unremembered]):
 
     def why(self, version: str, start_ms: int, end_ms: int, rows: int) -> str | None:
         """Why a window of so many predictions cannot be judged; None where it can."""
+        if version == OTHER_VERSIONS:
+            return (
+                f"{count(rows)} predictions are of versions beyond the first {VERSIONS_LIMIT} of "
+                "their panes, which are counted as one and cannot be told apart: name a version "
+                "by its release, not by its request"
+            )
         lost = self.predictions(version, start_ms, end_ms)
         if not lost:
             return None
@@ -80,7 +88,7 @@ REMEDY = (
 
 
 def inconclusive(detector: str, why: str, rows: int) -> Finding:
-    """The verdict on a window that holds predictions which were not remembered."""
+    """The verdict on a window that holds more than can be told apart."""
     return Finding(
         detector=detector,
         subject="model",

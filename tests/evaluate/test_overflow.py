@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from monitor.events.types import FindingData
 from monitor.observe.model import Monitored
+from monitor.observe.state import OTHER_VERSIONS
 from monitor.panes.messages import Unremembered
 from monitor.registry.specs import LabelsSpec
 from tests.evaluate.scene import Scene, at, minutes
@@ -70,6 +71,26 @@ def test_a_version_answers_for_its_own() -> None:
     scene.send(scene.progress(4), scene.progress(4, source=1))
     told = events(scene, "window", "data_drift")
     assert [data["health"].get("unremembered") for data in told] == [5, None]
+
+
+def test_every_detector_says_so() -> None:
+    scene = Scene(limited())
+    scene.send(scene.pane(0, 99), full(0, 2), scene.progress(4))
+    for detector in ("data_drift", "data_quality"):
+        (told,) = events(scene, "window", detector)
+        assert [r["verdict"] for r in told["results"]] == ["inconclusive"]
+
+
+def test_versions_that_are_counted_as_one_are_inconclusive_and_no_other() -> None:
+    scene = Scene(limited())
+    scene.send(scene.pane(0, 99), scene.pane(0, 98, version=OTHER_VERSIONS), scene.progress(4))
+    first, other = events(scene, "window", "data_drift")
+    assert "inconclusive" not in {r["verdict"] for r in first["results"]}
+    assert (other["model_version"], [r["verdict"] for r in other["results"]]) == (
+        OTHER_VERSIONS, ["inconclusive"],
+    )  # fmt: skip
+    assert "98 predictions are of versions beyond the first 20" in other["results"][0]["message"]
+    assert other["health"]["reasons"] == ["overflow"]
 
 
 def test_performance_is_not_judged_and_leaves_no_history() -> None:

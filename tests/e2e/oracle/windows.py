@@ -177,7 +177,8 @@ def _inputs(
             for version in sorted({row.version for row in rows}) or [""]:
                 mine = [row for row in rows if row.version == version]
                 for name, question in detectors:
-                    said = _unjudgeable(model, len(mine)) or question(model, signal, mine)
+                    said = _unjudgeable(model, len(mine), version)
+                    said = said or question(model, signal, mine)
                     yield Judgement(
                         model, version, name, start, end, len(mine), said, revision,
                         decidable=known, settled=known,
@@ -195,7 +196,9 @@ def _inputs(
             yield Judgement(model, "", name, start, end, 0, _unjudgeable(model, 0))
 
 
-def _unjudgeable(model: Model, rows: int) -> list[Finding]:
+def _unjudgeable(model: Model, rows: int, version: str = "") -> list[Finding]:
+    if version == OTHER:
+        return [Finding("model", "rows", "inconclusive", rows)]
     verdict = "baseline_missing" if model.reference is None else "no_traffic"
     if model.reference is not None and rows:
         return []
@@ -363,14 +366,15 @@ def _performance(model: Model, rows: Sequence[Row]) -> Iterator[Judgement]:
                 if reference is not None:
                     matrix = _matrix(model, labelled)
                     value = metric(model.metric, matrix, _positive(model))
-                    if covered and len(labelled) >= signal.min_samples and value is not None:
+                    enough = len(labelled) >= signal.min_samples and version != OTHER
+                    if covered and enough and value is not None:
                         history.setdefault(version, []).append((end, value))
                 if n < 2 and (not covered or (version, end) in published):
                     continue
                 revision = published.get((version, end), -1) + 1
                 published[version, end] = revision
                 for name in ("concept_drift", "performance"):
-                    said = _unjudgeable(model, len(mine)) or [
+                    said = _unjudgeable(model, len(mine), version) or [
                         _outcome(model, name, matrix, len(mine), age, before)
                     ]
                     yield Judgement(
