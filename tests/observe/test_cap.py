@@ -194,8 +194,28 @@ def test_a_label_of_what_was_not_remembered_is_no_orphan(first: str, crash: bool
     assert "6 were, which is the limit (max_remembered)" in why
 
 
+def review(key: str, time_ms: int) -> dict[str, Any]:
+    return {
+        "review_id": f"of-{key}", "prediction_id": key, "model_id": "m", "reviewer_id": "ann",
+        "final_decision": "no", "timestamp": time_ms,
+    }  # fmt: skip
+
+
+def test_a_review_of_what_was_not_remembered_is_no_orphan() -> None:
+    partition = ObservePartition([LIMITED], 0, 1)
+    partition.apply("reviews", log([review("q", T0), review("x", T0 + 6 * HOUR)]))
+    made = [prediction(f"p{n}", T0) for n in range(LIMIT)]
+    end = {"type": "end_of_stream", "model_id": "m"}
+    partition.apply("predictions", log([*made, prediction("q", T0), end]))
+    partition.apply("reviews", log([end], first=9))
+    partition.drain({}, True, ())
+    assert unbalanced(partition.accounting) == {}
+    reasons = {of: n for (topic, of), n in partition.accounting.reasons.items() if n}
+    assert reasons == {"unremembered": 1, "orphan_review": 1}
+
+
 def test_an_overflow_is_forgotten_when_no_label_can_reach_it() -> None:
-    """A label may be dated as far after the pane as labels reach, and waits as long again."""
+    """It may be dated as far after the pane as it reaches, and waits as long; so for reviews."""
     reach = PANE + DELAY + DELAY + LATENESS + PANE + DISORDER
     for after, left in ((reach - 1, 1), (reach, 0)):
         partition = ObservePartition([LIMITED], 0, 1)
@@ -204,6 +224,7 @@ def test_an_overflow_is_forgotten_when_no_label_can_reach_it() -> None:
         far = log([prediction("q", T0 + after)], first=10)
         partition.apply("predictions", far)
         partition.apply("labels", log([label("q", T0 + after, "no")]))
+        partition.apply("reviews", log([review("q", T0 + after)]))
         kept |= partition.drain({}, True, ()).rows
         assert [start for _, start in partition.states["m"].overflow.counts].count(T0) == left
         rows = [key for key, row in kept.items() if row is not None and b"unremembered" in key]
