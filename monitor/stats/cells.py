@@ -4,8 +4,9 @@
 or the categories that the reference knows. A cell that the reference leaves empty would make PSI
 an artefact of the reference's size, so what lies outside is a rate with its own test.
 
-*Closed* cells serve JS, chi-squared and Hellinger, which bear empty cells: what lies below,
-above or is unseen is a cell apart.
+*Closed* cells serve JS and Hellinger, which bear empty cells: what lies below, above or is unseen
+is a cell apart. *Tested* cells serve chi-squared: the same of numbers, and of categories those that
+are frequent enough in the reference; what it has not seen is part of the rest.
 
 Of categories, the ten most frequent have a cell, and so has every other of which 20 rows are to
 be expected on both sides. The rest share one: the chance differences of many rare categories
@@ -22,6 +23,8 @@ from monitor.stats.grid import CategoricalGrid, Counts, Grid, NumericGrid
 #: So many categories always have a cell; beyond them each needs so many rows.
 FREE = 10
 LEAST = 20
+#: A cell that is tested needs so many rows to be expected on both sides (Cochran, 1954).
+TESTED = 5
 
 
 #: What is shown of a category's name.
@@ -55,7 +58,7 @@ def open_cells(current: Counts, reference: Counts, grid: Grid) -> Cells:
 
 
 def closed_cells(current: Counts, reference: Counts, grid: Grid) -> Cells:
-    """Return the cells that JS, chi-squared and Hellinger compare; raises GridMismatch."""
+    """Return the cells that JS and Hellinger compare; raises GridMismatch."""
     grid.check(current), grid.check(reference)
     if isinstance(grid, CategoricalGrid):
         return _categories(current, reference, grid, closed=True)
@@ -64,6 +67,34 @@ def closed_cells(current: Counts, reference: Counts, grid: Grid) -> Cells:
     return Cells(
         _merged(current, grid, starts), _merged(reference, grid, starts), _ranges(grid, cuts)
     )
+
+
+def tested_cells(current: Counts, reference: Counts, grid: Grid) -> Cells:
+    """Return the cells that chi-squared compares; raises GridMismatch.
+
+    The reference has no unseen category by construction, and its most frequent ones were picked
+    for that: of a long tail, a window without any drift has the former (Good and Turing say how
+    many), and less of the latter. Where all that is rare is one cell, both cancel out.
+
+    >>> from monitor.stats.grid import build_categorical
+    >>> grid = build_categorical(["a"] * 8 + ["b"] * 2)
+    >>> then, now = grid.counts(["a"] * 10), grid.counts(["a"] * 7 + ["b", "c", "d"])
+    >>> cells = tested_cells(now, then, grid)
+    >>> cells.current.tolist(), cells.reference.tolist(), cells.names
+    ([7, 3], [10, 0], ('a', '__other__'))
+    """
+    cells = closed_cells(current, reference, grid)
+    if isinstance(grid, NumericGrid):
+        return cells
+    n, m = int(cells.current.sum()), int(cells.reference.sum())
+    rare = cells.reference[:-2] * min(n, m) < TESTED * m
+    k = int(np.argmax(rare)) if rare.any() else rare.size
+
+    def merge(counts: Counts) -> Counts:
+        return np.append(counts[:k], counts[k:].sum())
+
+    names = (*cells.names[:k], "__other__")
+    return Cells(merge(cells.current), merge(cells.reference), names)
 
 
 def uniform_counts(counts: Counts, grid: NumericGrid) -> Counts:

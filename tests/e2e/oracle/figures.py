@@ -92,7 +92,8 @@ def compare(current: Any, reference: Any, edges: Edges | None) -> Comparison:
     value = psi(*opened)
     cells = int((opened[1] > 0).sum())
     statistics: dict[str, Any] = {"psi": value}
-    statistics |= _closed(*closed)
+    tested = closed if edges is not None else _tested(*closed)
+    statistics |= _closed(*closed) | _homogeneity(*tested)
     within: dict[str, tuple[float, float]] = {}
     p_value = statistics["chi2_p"]
     if edges is not None:
@@ -198,22 +199,33 @@ def _category_cells(
 
 
 def _closed(current: Counts, reference: Counts) -> dict[str, Any]:
-    names = ("js_divergence", "js_distance", "hellinger", "chi2", "chi2_p")
+    names = ("js_divergence", "js_distance", "hellinger")
     if current.sum() == 0 or reference.sum() == 0:
         return dict.fromkeys(names)
     p, q = current / current.sum(), reference / reference.sum()
-    some = (current + reference) > 0
-    if some.sum() == 1:
-        chi2, chi2_p = 0.0, 1.0
-    else:
-        tested = stats.chi2_contingency(
-            np.array([current[some], reference[some]]), correction=False
-        )
-        chi2, chi2_p = float(tested.statistic), float(tested.pvalue)
     nats = float(spatial.distance.jensenshannon(p, q))
     bits = float(spatial.distance.jensenshannon(p, q, base=2))
     hellinger = float(np.linalg.norm(np.sqrt(p) - np.sqrt(q)) / np.sqrt(2))
-    return dict(zip(names, (nats**2, bits, hellinger, chi2, chi2_p), strict=True))
+    return dict(zip(names, (nats**2, bits, hellinger), strict=True))
+
+
+def _tested(current: Counts, reference: Counts) -> tuple[Counts, Counts]:
+    """Categories of which five rows are to be expected on both sides; all else is one cell."""
+    n, m = current.sum(), reference.sum()
+    alone = [i for i, many in enumerate(reference[:-2]) if many * min(n, m) >= 5 * m]
+    return tuple(  # type: ignore[return-value]
+        np.array([*side[alone], side.sum() - side[alone].sum()]) for side in (current, reference)
+    )
+
+
+def _homogeneity(current: Counts, reference: Counts) -> dict[str, Any]:
+    if current.sum() == 0 or reference.sum() == 0:
+        return dict.fromkeys(("chi2", "chi2_p"))
+    some = (current + reference) > 0
+    if some.sum() == 1:
+        return {"chi2": 0.0, "chi2_p": 1.0}
+    tested = stats.chi2_contingency(np.array([current[some], reference[some]]), correction=False)
+    return {"chi2": float(tested.statistic), "chi2_p": float(tested.pvalue)}
 
 
 def _numeric(
