@@ -158,9 +158,11 @@ class Intake:
     def labels(self, state: ModelState, events: Singles) -> set[PaneKey]:
         """Take labels of one model in offset order; return the outcome panes touched."""
         kept = self._in_time("labels", state, events)
-        times = events.times[kept]
-        self.marks.read("labels", state.id, times, events.appended[kept])
-        found = self.marks.advance("labels", state.id, times)
+        times, appended = events.times[kept], events.appended[kept]
+        # One that is dated ahead says nothing of the others: those before it are still to come.
+        due = np.minimum(times, appended)
+        self.marks.read("labels", state.id, due, appended)
+        found = self.marks.advance("labels", state.id, due)
         self.step("labels", state.id, lambda: events.places(kept), found)
         known = np.maximum(times, found).tolist()
         touched: set[PaneKey] = set()
@@ -203,7 +205,8 @@ class Intake:
         """
         kept = self._in_time("reviews", state, events)
         times = events.times[kept]
-        found = self.marks.advance("reviews", state.id, times)
+        due = np.minimum(times, events.appended[kept])
+        found = self.marks.advance("reviews", state.id, due)
         if not state.reviewed:
             why = "the model declares neither reviews nor labels; add `reviews:` to it"
             for k in kept.tolist():

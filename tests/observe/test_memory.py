@@ -191,10 +191,10 @@ def test_reviews_wait_until_their_prediction_can_no_longer_come() -> None:
     memory.wait("q", Label(200, 3, "no", 200), trace(3))
     memory.label("q", Label(900, 3, "no", 900), trace(3))
     gone = memory.orphan_reviews(201)
-    assert {key: [t.offset for t in traces] for key, traces in gone.items()} == {"q": [3]}
+    assert {key: [t.offset for t in one.traces] for key, one in gone.items()} == {"q": [3]}
     assert memory.orphans(201) == {}
     gone = memory.orphan_reviews(301)
-    assert {key: [t.offset for t in traces] for key, traces in gone.items()} == {"p": [1, 2]}
+    assert {key: [t.offset for t in one.traces] for key, one in gone.items()} == {"p": [1, 2]}
     again = Memory("m", DELAY, review_delay_ms=DELAY)
     for record in memory.drain():
         again.restore(unpack_change(record))

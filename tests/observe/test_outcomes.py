@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from monitor.observe.outcomes import Classes, Label, OutcomeCounts, changes, with_label
 from monitor.observe.partition import ObservePartition
 from monitor.observe.state import ModelState
-from tests.observe.stream import HOUR, T0, Rec, label, log, monitored, prediction
+from tests.observe.stream import HOUR, MINUTE, T0, Rec, label, log, monitored, prediction
 
 AGES = (10, 20, 40, 80)
 NAMES = st.sampled_from(["yes", "no", "new"])
@@ -187,3 +187,15 @@ def test_what_the_log_restores_is_the_memory_that_wrote_it(
     for one in (partition, again):
         one.apply("labels", tail)
     assert again.accounting.to_rows() == partition.accounting.to_rows()
+
+
+def test_a_label_that_is_dated_ahead_ages_no_other() -> None:
+    """Only the broker's time says that the labels before it have all been sent."""
+    now = T0 + HOUR
+    partition = ObservePartition([MODEL], 0, 1)
+    partition.apply("predictions", log([prediction(key, T0) for key in ("a", "b")], now))
+    ahead, behind = label("a", now + 4 * MINUTE, "yes"), label("b", now, "no")
+    partition.apply("labels", log([ahead, behind], now))
+    known = {key: seen.chain[0].known_ms for key, seen in partition.states["m"].memory.seen.items()}
+    assert known == {"a": now + 4 * MINUTE, "b": now}
+    assert partition.marks.of("labels", "m") == now - 30_000

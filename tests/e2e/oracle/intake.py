@@ -175,7 +175,7 @@ def _labels(
             taken.fates[entry.place] = _refused(refusal)
             continue
         known = max(made, greatest.get(model.id, -EVER) - model.disorder)
-        greatest[model.id] = max(made, greatest.get(model.id, -EVER))
+        greatest[model.id] = max(min(made, entry.time), greatest.get(model.id, -EVER))
         row = rows.get((model.id, event["prediction_id"]))
         name = canonical(event["label"])
         if model.max_delay is None:
@@ -213,7 +213,7 @@ def _reviews(
             taken.fates[entry.place] = _refused(refusal)
             continue
         mark = greatest.get(model.id, -EVER) - model.disorder
-        greatest[model.id] = max(time, greatest.get(model.id, -EVER))
+        greatest[model.id] = max(min(time, entry.time), greatest.get(model.id, -EVER))
         key, within = (model.id, event["review_id"]), model.reviewed_within
         row = rows.get((model.id, event["prediction_id"]))
         if within is None:
