@@ -125,7 +125,9 @@ class Holdback:
 
 
 def _standstill(of: Episode, finding: Finding, revision: int, health: PipelineHealth) -> Standstill:
-    judged = Judged(finding.detector, "", of.start_ms, of.end_ms, (finding,), 0, revision)
+    judged = Judged(
+        finding.detector, "", of.start_ms, of.end_ms, (finding,), 0, revision, settled=revision > 0
+    )  # fmt: skip
     return Standstill(of.since_ms, judged, health)
 
 

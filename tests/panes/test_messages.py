@@ -15,6 +15,7 @@ from monitor.panes.messages import (
     Message,
     OutcomePane,
     Progress,
+    Unremembered,
     decode,
     encode,
 )
@@ -30,6 +31,7 @@ MESSAGES = st.one_of(
               COUNTS),
     st.builds(Loss, NAMES, MS, st.integers(0, 999), *[st.integers(0, 10**9)] * 3, topic=NAMES,
               misplaced=st.integers(0, 10**9)),
+    st.builds(Unremembered, NAMES, NAMES, MS, st.integers(0, 999), st.integers(0, 10**9)),
     st.builds(Progress, st.integers(0, 999), st.dictionaries(NAMES, MS),
               st.dictionaries(NAMES, MS), st.dictionaries(NAMES, st.integers(0, 2**62)),
               read=st.dictionaries(NAMES, MS), told=st.none() | MS),
@@ -84,6 +86,9 @@ STORED_2: dict[str, Message] = {
     ),
     "9aa46c6f7373a16dcf0000013efa5d0400030102cd012c01a66c6162656c7307": Loss(
         "m", 1_370_000_000_000, 3, 1, 2, 300, topic="labels", misplaced=7
+    ),
+    "97ac756e72656d656d6265726564a16da3312e32cf0000013efa5d0400030701": Unremembered(
+        "m", "1.2", 1_370_000_000_000, 3, 7
     ),
 }
 #: Before losses had a topic, and what is misplaced.
