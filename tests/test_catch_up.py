@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -178,6 +179,53 @@ def test_labels_that_take_hours_are_no_outage() -> None:
         stream.work()
     assert len(stream.found()) >= 20
     assert stream.alerted() == set(stream.found())
+
+
+def early(stream: Live) -> dict[tuple[int, bool], set[bool]]:
+    """Whether drift was marked as past, by its window's end and whether it was provisional."""
+    found: dict[tuple[int, bool], set[bool]] = {}
+    for event in stream.pipeline.published("drift-events"):
+        data = event["data"]
+        if data["kind"] == "drift":
+            end = (to_ms(data["window"]["end"]) - T0) // MINUTE
+            found.setdefault((end, data["provisional"]), set()).add(data.get("past", False))
+    return found
+
+
+def test_a_provisional_verdict_calls_people_and_its_revision_commands() -> None:
+    """Each at its time: the alert leads to revision 0, and what is commanded to revision 1."""
+    window = msgspec.structs.replace(QUARTER, provisional=True)
+    stream = Live(live(data_drift=DataDriftSpec(windows=(window,), min_samples=10)))
+    for _ in range(36):
+        stream.publish(5)
+        stream.work()
+    assert all(past == {False} for past in early(stream).values())
+    for topic, revision in (("alerts", "0"), ("retraining", "1"), ("review-mode", "1")):
+        published = [event["data"] for event in stream.pipeline.published(topic)]
+        assert {data["finding_id"].split(".")[1] for data in published} == {revision}
+        assert len({data["window"]["end"] for data in published}) >= 10
+
+
+def test_a_provisional_verdict_is_past_by_its_own_time() -> None:
+    """It was due at its window's end, its revision ten minutes later: each is news for so long."""
+    window = msgspec.structs.replace(QUARTER, provisional=True)
+    stream = Live(live(data_drift=DataDriftSpec(windows=(window,), min_samples=10)))
+    for _ in range(12):
+        stream.publish(5)
+        stream.work()
+    before = set(early(stream))
+    stream.publish(360)
+    stream.work()
+    back = (stream.now - T0) // MINUTE
+    found = early(stream)
+    assert {provisional for _, provisional in found} == {True, False}
+    for (end, provisional), past in found.items():
+        closed = end + 1 + (0 if provisional else WAIT // MINUTE)
+        if (end, provisional) in before or closed > back - 15:
+            assert past == {False}, end
+        elif closed < back - 15 - 2:
+            assert past == {True}, end
+    assert stream.alerted() == {end for (end, _), past in found.items() if past == {False}}
 
 
 def test_a_stream_that_replays_the_past_alerts_of_it() -> None:

@@ -1,6 +1,8 @@
 """A worker restarted with other windows: what straddles the change says so, no more is lost."""
 
 import random
+from collections import Counter
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -21,13 +23,17 @@ END = {"type": "end_of_stream", "model_id": "m"}
 EVERY_MS = 6_000
 
 
-def model(minutes: int) -> Monitored:
-    size = minutes * MINUTE
-    window = WindowSpec(size_ms=size, hop_ms=size, allowed_lateness_ms=0)
+def model(minutes: int, lateness: int = 0, provisional: bool = False) -> Monitored:
+    size, late = minutes * MINUTE, lateness * MINUTE
+    window = WindowSpec(
+        size_ms=size, hop_ms=size, allowed_lateness_ms=late, provisional=provisional
+    )
     return monitored(
         data_drift=DataDriftSpec(windows=(window,), min_samples=50),
         prediction_drift=None,
-        performance=PerformanceSpec(windows=(window,), min_samples=20),
+        performance=PerformanceSpec(
+            windows=(msgspec.structs.replace(window, provisional=False),), min_samples=20
+        ),
     )
 
 
@@ -103,6 +109,39 @@ def test_a_configuration_that_is_taken_back_is_no_mixture(middle: int, seed: int
             fine += 1
     # At most an hour around each change is lost to judgement.
     assert fine * 30 >= 360 - 30 * 5
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_provisional_verdicts_may_come_and_go(seed: int) -> None:
+    """Turned on and off at any moment: every window is decided, whole, and no id says two things.
+
+    What was told on time once is of no matter to what is decidable.
+    """
+    schedule = random.Random(seed)
+    on = bool(seed % 2)
+    pipeline = Pipeline([model(30, 20, provisional=on)])
+    events = [prediction(f"p{i}", T0 + i * EVERY_MS) for i in range(3600)]
+    for i in range(0, 3600, 7):  # up to a quarter of an hour behind, and counted all the same
+        events.insert(i + i // 7, prediction(f"q{i}", max(T0, T0 + i * EVERY_MS - 15 * MINUTE)))
+    cuts = sorted(schedule.sample(range(200, len(events) - 200), 3))
+    for since, until in pairwise([0, *cuts]):
+        pipeline.produce("predictions", events[since:until])
+        pipeline.run()
+        on = not on
+        reconfigured(pipeline, model(30, 20, provisional=on))
+    pipeline.produce("predictions", [*events[cuts[-1] :], END])
+    pipeline.run(schedule, crashes=0.1)
+    whole = Counter((e["timestamp"] - T0) // MINUTE // 30 * 30 for e in events)
+    judged = windows(pipeline, "data_drift")
+    decided = [data for data in judged if data["decidable"]]
+    assert {_minute(d["window"]["start"]): d["predictions"] for d in decided} == whole
+    assert len(decided) == len(whole)
+    assert {data["provisional"] for data in judged} == {True, False}
+    for data in judged:
+        if data["provisional"]:
+            assert 0 < data["predictions"] <= whole[_minute(data["window"]["start"])]
+    published = [event["id"] for event in pipeline.published("drift-events")]
+    assert len(published) == len(set(published))
 
 
 def _minute(time: str) -> int:

@@ -5,6 +5,7 @@ import random
 from itertools import pairwise
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,10 +14,12 @@ from hypothesis import strategies as st
 from monitor.observe.accounting import unbalanced
 from monitor.observe.partition import ObservePartition
 from monitor.observe.placement import partition_of as partition_of_key
+from monitor.registry.specs import DataDriftSpec
 from tests.observe.stream import (
     HOUR,
     MINUTE,
     T0,
+    WINDOW,
     columnar,
     label,
     log,
@@ -26,7 +29,8 @@ from tests.observe.stream import (
 )
 from tests.pipeline import Pipeline
 
-MODEL = monitored()
+EARLY = msgspec.structs.replace(WINDOW, provisional=True)
+MODEL = monitored(data_drift=DataDriftSpec(windows=(EARLY,), min_samples=50))
 APPEND_MS = T0 + 1000 * HOUR
 END = {"type": "end_of_stream", "model_id": "m"}
 Cut = list[list[dict[str, Any]]]
@@ -112,6 +116,7 @@ def state_of(partition: ObservePartition) -> dict[str, Any]:
         },
         "seen": {k: (s.time_ms, s.version, s.prediction) for k, s in state.memory.predictions()},
         "versions": state.versions,
+        "on time": state.on_time,
     }
 
 
@@ -177,6 +182,8 @@ def story(n: int = 700) -> tuple[list[Any], list[Any]]:
             predictions.append(event | {"score": 0.9})
         if i % 23 == 0:
             predictions.append(prediction(f"late{i}", t - 3 * HOUR))
+        if i % 7 == 0:
+            predictions.append(prediction(f"behind{i}", t - 5 * MINUTE))
         if i % 29 == 0:
             predictions.append(prediction(f"future{i}", APPEND_MS * 2))
         if i % 10:

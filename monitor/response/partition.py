@@ -34,7 +34,10 @@ _row = msgspec.msgpack.Encoder().encode
 
 
 class Acted(msgspec.Struct, array_like=True):
-    """The gravest severity and the actions that one event key has had, and its window's end."""
+    """The gravest severity and the actions that one event key has had, and its window's end.
+
+    `rank` is what a worker of the version before decides by.
+    """
 
     model_id: str
     end_ms: int

@@ -88,14 +88,13 @@ def test_a_fine_configuration_is_told_in_words(
 def test_windows_that_are_judged_early_are_told_of(
     config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    text = CONFIG.replace("prediction_drift: ", "prediction_drift: {window: {provisional: true}}")
-    config.write_text(text, encoding="utf-8")
+    early = "prediction_drift: {window: {provisional: true}}"
+    config.write_text(CONFIG.replace("prediction_drift:", early), encoding="utf-8")
     assert run(["check", str(config)]) == 0
-    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
-    assert any(
-        "open 10m longer for late events and judged before too, at least" in x for x in lines
-    )
-    assert sum("judged before too" in line for line in lines) == 1
+    out = " ".join(capsys.readouterr().out.split())
+    told = "windows of 1h, open 10m longer for late events and judged before too, at least 500 rows"
+    assert f"prediction drift {told}" in out
+    assert out.count("judged before too") == 1
 
 
 def test_memory_is_reckoned_from_the_expected_rate(

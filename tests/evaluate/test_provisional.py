@@ -161,6 +161,12 @@ def test_another_baseline_s_counts_are_told_provisionally_too() -> None:
     assert [w[5] for w in scene.windows()] == ["baseline_missing"]
 
 
+def test_without_a_baseline_both_verdicts_say_so() -> None:
+    scene = Scene(Monitored(early(4).spec, None))
+    scene.send(scene.pane(0, 5, on_time=True), scene.pane(0, 6), scene.progress(7))
+    assert [w[4:] for w in scene.windows()] == [(5, "baseline_missing"), (6, "baseline_missing")]
+
+
 def test_what_came_on_time_is_held_no_longer_than_the_panes() -> None:
     scene = Scene(early(4))
     for start in range(0, 40, 2):
