@@ -1,7 +1,8 @@
 # make demo    a year of real flights through a real Apache Kafka, and three incidents caught
 # make test    everything that is checked
-# make bench   throughput beside plain aiokafka and plain Faust; writes build/bench.json
+# make bench   speed beside others, cost, memory and delay; writes build/bench.json
 # make faults  kills, pauses, outages and bad input at full scale (hours); writes build/faults.json
+# make soak    fifty days of events in half an hour: nothing grows; writes build/soak.json
 # make check   format, lint, types, layers
 # make lock    pin the dependencies of pyproject.toml anew
 # make clean   remove all that make has made
@@ -15,7 +16,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # The last resort; every test has its own limit, and pytest one for all of them (pyproject.toml).
 BOUND := $(shell command -v timeout >/dev/null 2>&1 && echo timeout --kill-after=30 1800)
 
-.PHONY: demo test bench faults check lock clean
+.PHONY: demo test bench faults soak check lock clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.demo
@@ -29,6 +30,9 @@ bench: $(VENV)/.test
 
 faults: $(VENV)/.test
 	$(BIN)/python -m tests.faults $(ARGS)
+
+soak: $(VENV)/.test
+	$(BIN)/python -m tests.faults --only soak --out build/soak-verdict.json $(ARGS)
 
 check: $(VENV)/.test
 	$(BIN)/ruff format --check --quiet .

@@ -1,4 +1,7 @@
-"""Figures of a benchmark run: each is a ratio to something that was measured in the same round."""
+"""Figures of a benchmark run: ratios to what was measured in the same round, and what has a limit.
+
+Speeds are told as ratios alone: a machine's own say nothing of the program.
+"""
 
 import json
 import os
@@ -21,7 +24,7 @@ class Figures:
     console: Console
     measured: dict[str, list[float]] = field(default_factory=dict)
     units: dict[str, str] = field(default_factory=dict)
-    ratios: list[tuple[str, str, float | None, bool]] = field(default_factory=list)
+    ratios: list[tuple[str, str | None, float | None, bool]] = field(default_factory=list)
 
     def take(self, name: str, value: float, unit: str = "events/s") -> None:
         """Note what was measured in this round, and say it."""
@@ -36,6 +39,10 @@ class Figures:
         """Ask for the ratio of two figures; it should be at least (`most`: at most) `bound`."""
         self.ratios.append((name, versus, bound, most))
 
+    def limit(self, name: str, bound: float | None = None, most: bool = True) -> None:
+        """Ask for a figure itself; it should be at most (without `most`: at least) `bound`."""
+        self.ratios.append((name, None, bound, most))
+
     def ratio(self, name: str, versus: str) -> float:
         """The median of the ratios of the rounds."""
         pairs = zip(self.measured[name], self.measured[versus], strict=True)
@@ -48,24 +55,33 @@ class Figures:
             "machine": {"cores": os.cpu_count(), "python": platform.python_version()}
         }
         for name, versus, bound, most in self.ratios:
-            if name not in self.measured or versus not in self.measured:
+            if name not in self.measured or (versus is not None and versus not in self.measured):
                 continue
-            ours, theirs = self.measured[name], self.measured[versus]
-            ratio, unit = self.ratio(name, versus), self.units[name]
+            ours, unit = self.measured[name], self.units[name]
+            theirs = None if versus is None else self.measured[versus]
+            value = statistics.median(ours)
+            other = None if theirs is None else statistics.median(theirs)
+            ratio = None if versus is None else self.ratio(name, versus)
+            judged = value if ratio is None else ratio
             sign = "≤" if most else "≥"
-            kept = bound is None or (ratio <= bound if most else ratio >= bound)
+            kept = bound is None or (judged <= bound if most else judged >= bound)
             table.add_row(
-                name, f"{statistics.median(ours):,.4g} {unit}", versus,
-                f"{statistics.median(theirs):,.4g}", f"{ratio:.2f}",
-                "" if bound is None else f"{sign} {bound:g}{'' if kept else ' missed'}",
+                name, f"{value:,.4g} {unit}", versus or "",
+                "" if other is None else f"{other:,.4g}",
+                "" if ratio is None else f"{ratio:.2f}",
+                "" if bound is None else f"{sign} {bound:,g}{'' if kept else ' missed'}",
             )  # fmt: skip
-            written[f"{name} ÷ {versus}"] = {
-                "value": statistics.median(ours),
+            written[name if versus is None else f"{name} ÷ {versus}"] = {
+                "value": value,
                 "unit": unit,
-                "versus": statistics.median(theirs),
+                "versus": other,
                 "ratio": ratio,
                 "bound": None if bound is None else f"{sign} {bound:g}",
-                "runs": [{"value": a, "versus": b} for a, b in zip(ours, theirs, strict=True)],
+                "kept": None if bound is None else kept,
+                "runs": [
+                    {"value": a, "versus": b}
+                    for a, b in zip(ours, theirs or [None] * len(ours), strict=True)
+                ],
             }
         self.console.print(table)
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -1,36 +1,41 @@
-"""End-to-end throughput, beside what Python can read at all and beside plain Faust, in one run.
+"""A worker as its users run it, measured end to end: its speed, and the CPU that an event costs.
 
-Watchkeeper runs as its users run it: a worker process, transactions on, 20 features over 256 bins,
-windows closing. Its speed is read off the broker: how many events the committed state says are
-counted, and when the broker appended that state.
+Transactions on, 20 features over 256 bins, windows closing. Both are read off the broker: how many
+events the committed state says are counted, and when the broker appended that state. Interpreters
+and a consumer group that gathers count for nothing. Outputs are compared with an oracle.
+
+Speed is that of a catch-up, over a topic that was written before: from one flush to another, both
+in full stream, because what was applied before a flush and is not in it is then as much at both
+ends. For the cost all workers are up and idle before the first event is sent, and it ends when the
+last is counted: nothing but the same events is in it, however they are spread.
 """
 
 import asyncio
 import json
-import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from monitor.observe.partition import PARTITION_KEY, partition_row
 from monitor.registry.specs import KafkaSpec
-from monitor.stream.topics import create_topics
 from tests.bench import workload
+from tests.bench.meter import Workers
+from tests.bench.outputs import QUIET_S, check, judged
+from tests.bench.publishing import publish, renew
+from tests.bench.setup import Setup
 
-PARTITIONS = 4
-QUIET_S = 60.0
 #: All partitions have flushed once by then.
 SETTLE_MS = 1000
+#: The part of the events that has to be read in full stream.
+LEAST = 0.4
+Total = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,6 @@ class Speed:
 
     events: int
     seconds: float
-    cpu_s: float | None = None
 
     @property
     def rate(self) -> float:
@@ -47,76 +51,37 @@ class Speed:
         return self.events / self.seconds
 
 
-@dataclass(frozen=True)
-class Setup:
-    """What is run: models, windows, partitions and workers; dedup costs a look at each id."""
+@dataclass
+class Counted:
+    """The committed flushes of a run: (append time in ms, partition, counted there so far)."""
 
-    namespace: str
-    deduplicate: bool = False
-    models: int = 1
-    partitions: int = PARTITIONS
-    workers: int = 1
+    flushes: list[tuple[int, int, int]]
 
-    def config(self, bootstrap: str) -> str:
-        """The configuration under test."""
-        features = "\n".join(
-            [f"      {name}: numeric" for name in workload.NUMERIC]
-            + [f"      {name}: categorical" for name in workload.CATEGORICAL]
-        )
-        models = "".join(
-            f"""
-  - id: {model}
-    clock: events
-    deduplicate: {str(self.deduplicate).lower()}
-    baseline: {{type: reference, path: {model}.json}}
-    features:
-{features}
-    signals:
-      data_drift: {{window: {{size: 5m, allowed_lateness: 1m}}}}
-      prediction_drift: {{window: {{size: 5m, allowed_lateness: 1m}}}}
-"""
-            for model in workload.names(self.models)
-        )
-        return f"""\
-namespace: {self.namespace}
-kafka: {{bootstrap: "{bootstrap}", partitions: {self.partitions}}}
-models:{models}"""
+    @property
+    def totals(self) -> list[Total]:
+        """(append time, events counted so far in all partitions) by flush."""
+        totals, sums = [], dict[int, int]()
+        for at, partition, n in sorted(self.flushes):
+            sums[partition] = n
+            totals.append((at, sum(sums.values())))
+        return totals
 
-
-async def publish(bootstrap: str, setup: Setup, events: Sequence[bytes]) -> None:
-    """Write the events in batches, round robin over the partitions, and the stream's end."""
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, max_batch_size=512 * 1024)
-    await producer.start()
-    topic = f"{setup.namespace}.predictions"
-    try:
-        sent = []
-        for number, first in enumerate(range(0, len(events), 400)):
-            batch = producer.create_batch()
-            for event in events[first : first + 400]:
-                if batch.append(key=None, value=event, timestamp=None) is None:
-                    raise AssertionError("a batch of 400 events does not fit")
-            sent.append(
-                await producer.send_batch(batch, topic, partition=number % setup.partitions)
+    def full_stream(self, up_ms: float) -> tuple[Total, Total]:
+        """The first flush after all is up and has flushed, the last before a partition runs dry."""
+        last = {partition: n for _, partition, n in sorted(self.flushes)}
+        dry = min(at for at, partition, n in self.flushes if n == last[partition])
+        began = max(next(at for at, n in self.totals if n), up_ms) + SETTLE_MS
+        within = [total for total in self.totals if began <= total[0] < dry]
+        if not within or within[-1][1] - within[0][1] < LEAST * self.totals[-1][1]:
+            raise AssertionError(
+                f"less than {LEAST:.0%} of {self.totals[-1][1]} events were read in full stream; "
+                "publish more"
             )
-            if len(sent) == 200:
-                await asyncio.gather(*sent)
-                sent = []
-        await asyncio.gather(*sent)
-        for model in workload.names(setup.models):
-            end = json.dumps({"type": "end_of_stream", "model_id": model}).encode()
-            await asyncio.gather(
-                *[
-                    await producer.send(f"{setup.namespace}.{name}", end, partition=n)
-                    for name in ("predictions", "labels")
-                    for n in range(setup.partitions)
-                ]
-            )
-    finally:
-        await producer.stop()
+        return within[0], within[-1]
 
 
-async def counted_over_time(bootstrap: str, setup: Setup, until: int) -> list[tuple[int, int]]:
-    """(append time in ms, events counted so far), one for each committed flush, until all are."""
+async def counted_over_time(bootstrap: str, setup: Setup, until: int) -> Counted:
+    """The flushes of all partitions until so many events are counted."""
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap, isolation_level="read_committed", auto_offset_reset="earliest"
     )
@@ -137,165 +102,52 @@ async def counted_over_time(bootstrap: str, setup: Setup, until: int) -> list[tu
                         flushes.append((record.timestamp, record.partition, held[record.partition]))
             if time.monotonic() - quiet > QUIET_S:
                 raise AssertionError(f"{sum(held.values())} of {until} counted, then nothing")
-    finally:
-        await consumer.stop()
-    totals, sums = [], dict.fromkeys(range(setup.partitions), 0)
-    for at, partition, n in sorted(flushes):
-        sums[partition] = n
-        totals.append((at, sum(sums.values())))
-    return totals
-
-
-async def judged(bootstrap: str, setup: Setup, predictions: int) -> list[dict[str, Any]]:
-    """The drift and window events, read until the windows hold every prediction."""
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap, isolation_level="read_committed", auto_offset_reset="earliest"
-    )
-    await consumer.start()
-    try:
-        topic = f"{setup.namespace}.drift-events"
-        consumer.assign([TopicPartition(topic, n) for n in range(setup.partitions)])
-        events: list[dict[str, Any]] = []
-        quiet, held = time.monotonic(), 0
-        while held < predictions:
-            for records in (await consumer.getmany(timeout_ms=500)).values():
-                quiet = time.monotonic()
-                events += [json.loads(record.value) for record in records]
-            held = sum(
-                e["data"]["predictions"]
-                for e in events
-                if e["data"]["kind"] == "window" and e["data"]["detector"] == "data_drift"
-            )
-            if time.monotonic() - quiet > QUIET_S:
-                raise AssertionError(f"windows hold {held} of {predictions} predictions")
-        return events
+        return Counted(flushes)
     finally:
         await consumer.stop()
 
 
-def check(events: list[dict[str, Any]], count: int) -> int:
-    """Compare the PSI of a feature in every window with numpy on the raw values; windows checked.
-
-    Raises AssertionError where the product's figure and the oracle's differ.
-    """
-    name = workload.NUMERIC[0]
-    reference = np.array(workload.columns(20_000, 1)[name])
-    drawn = np.array(workload.columns(workload.DIFFERENT, 4)[name])
-    baseline = workload.baseline()
-    grid = baseline.grid(f"feature/{name}")
-    cuts = np.asarray(grid.edges)[np.asarray(grid.coarse)]
-    n = np.arange(count)
-    times = workload.START_MS + n // 5
-    values = drawn[n % workload.DIFFERENT]
-    windows = 0
-    for event in events:
-        data = event["data"]
-        if data["kind"] != "window" or data["detector"] != "data_drift":
-            continue
-        told = next(r for r in data["results"] if r["subject"] == f"feature/{name}")
-        start = np.datetime64(data["window"]["start"].rstrip("Z"), "ms").astype(np.int64)
-        inside = values[(times >= start) & (times < start + workload.WINDOW.size_ms)]
-        if data["predictions"] != inside.size:
-            raise AssertionError(f"window {start}: {data['predictions']} != {inside.size}")
-        p, q = (
-            np.maximum(np.bincount(np.searchsorted(cuts, x, "right"), minlength=cuts.size + 1), 0)
-            / x.size
-            for x in (inside, reference)
-        )
-        p, q = np.where(p == 0, 1e-4, p), np.where(q == 0, 1e-4, q)
-        psi = float(np.sum((p - q) * np.log(p / q)))
-        if told["value"] is not None and abs(psi - told["value"]) > 1e-12:
-            raise AssertionError(f"window {start}: PSI {told['value']} != {psi}")
-        windows += 1
-    return windows
-
-
-async def renew(kafka: KafkaSpec, namespace: str) -> None:
-    """Forget all that a worker made, and keep its input."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
-    await admin.start()
-    try:
-        inputs = {f"{namespace}.{name}" for name in ("predictions", "labels", "reviews")}
-        ours = [t for t in await admin.list_topics() if t.startswith(f"{namespace}.")]
-        made = [t for t in ours if t not in inputs]
-        if made:
-            await admin.delete_topics(made)
-        for _ in range(100):
-            if not set(made) & set(await admin.list_topics()):
-                break
-            await asyncio.sleep(0.1)
-    finally:
-        await admin.close()
-    await create_topics(kafka, namespace)
-
-
-class Meter:
-    """CPU seconds that processes have taken, noted ten times a second."""
-
-    def __init__(self, pids: Sequence[int]) -> None:
-        self.pids = pids
-        self.notes: list[tuple[float, float]] = []
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._note, daemon=True)
-
-    def __enter__(self) -> "Meter":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._end.set()
-        self._thread.join()
-
-    def _note(self) -> None:
-        ticks = os.sysconf("SC_CLK_TCK")
-        while not self._end.wait(0.1):
-            total = 0
-            for pid in self.pids:
-                try:
-                    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-                except OSError:
-                    continue
-                total += int(fields[11]) + int(fields[12])
-            self.notes.append((time.time() * 1000, total / ticks))
-
-    def between(self, began_ms: float, ended_ms: float) -> float:
-        """CPU seconds from one time to another."""
-        times, taken = zip(*self.notes, strict=True)
-        return float(np.interp(ended_ms, times, taken) - np.interp(began_ms, times, taken))
-
-
-def watchkeeper(bootstrap: str, setup: Setup, count: int, checked: bool = True) -> Speed:
-    """Workers over the whole topic, from their first flush to their last."""
-    kafka = KafkaSpec(bootstrap=bootstrap, partitions=setup.partitions)
-    asyncio.run(renew(kafka, setup.namespace))
-    workers: list[subprocess.Popen[bytes]] = []
-    with tempfile.TemporaryDirectory() as folder:
+@contextmanager
+def _running(bootstrap: str, setup: Setup) -> Iterator[Workers]:
+    with tempfile.TemporaryDirectory(prefix="watchkeeper-bench-") as folder:
         config = Path(folder, "bench.yaml")
         config.write_text(setup.config(bootstrap))
         for model in workload.names(setup.models):
-            Path(folder, f"{model}.json").write_bytes(workload.baseline(model).to_json())
-        argv = [sys.executable, "-m", "monitor.cli.main", "worker", "--unsupervised", str(config)]
-        argv += ["--state-dir", folder]
-        try:
-            for _ in range(setup.workers):
-                workers.append(subprocess.Popen(argv, stderr=subprocess.DEVNULL))
-            with Meter([worker.pid for worker in workers]) as meter:
-                totals = asyncio.run(counted_over_time(bootstrap, setup, count))
-            if checked:
-                check(asyncio.run(judged(bootstrap, setup, count)), count)
-        finally:
-            for worker in workers:
-                worker.terminate()
-            for worker in workers:
-                try:
-                    worker.wait(20)
-                except subprocess.TimeoutExpired:
-                    worker.kill()
-                    worker.wait()
-    # What the first flushes hold was partly counted before the clock starts: they don't count.
-    started = next(at for at, counted in totals if counted) + SETTLE_MS
-    (began, first), (ended, last) = next(t for t in totals if t[0] >= started), totals[-1]
-    return Speed(last - first, (ended - began) / 1000, meter.between(began, ended))
+            config.with_name(f"{model}.json").write_bytes(workload.baseline(model).to_json())
+        with Workers(setup.workers, config) as workers:
+            try:
+                yield workers
+            except AssertionError as error:
+                raise AssertionError(f"{setup.namespace}: {error}\n{workers.said}") from None
+
+
+def speed(bootstrap: str, setup: Setup, count: int) -> Speed:
+    """Predictions a second of workers over a topic that holds so many."""
+    kafka = KafkaSpec(bootstrap=bootstrap, partitions=setup.partitions)
+    asyncio.run(renew(kafka, setup.namespace))
+    with _running(bootstrap, setup) as workers:
+        counted = asyncio.run(counted_over_time(bootstrap, setup, count))
+        check(asyncio.run(judged(bootstrap, setup, count)), setup, count)
+        (began, first), (ended, last) = counted.full_stream(workers.owned_ms)
+    return Speed(last - first, (ended - began) / 1000)
+
+
+def cost(bootstrap: str, setup: Setup, records: Sequence[bytes]) -> float:
+    """CPU µs of the workers for each of these events, until all are counted.
+
+    Windows that close meanwhile are in it; those that the stream's end closes, all at once, aren't.
+    """
+    kafka, count = KafkaSpec(bootstrap=bootstrap, partitions=setup.partitions), len(records)
+    asyncio.run(renew(kafka, setup.namespace, inputs=True))
+    with _running(bootstrap, setup) as workers:
+        workers.idle()
+        began = time.time() * 1000
+        asyncio.run(publish(bootstrap, setup, records))
+        counted = asyncio.run(counted_over_time(bootstrap, setup, count))
+        check(asyncio.run(judged(bootstrap, setup, count)), setup, count)
+        if workers.owned_ms > began:
+            raise AssertionError("partitions moved from one worker to another meanwhile")
+    return workers.cpu_s(began, counted.totals[-1][0]) / count * 1e6
 
 
 def contestant(role: str, bootstrap: str, topic: str, count: int) -> Speed:

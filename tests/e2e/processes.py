@@ -74,18 +74,18 @@ class Command:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(STOP_S)
 
-    def says(self, text: str, times: int = 1) -> None:
+    def says(self, text: str, times: int = 1, within: float = BACK_S) -> None:
         """Wait until a text has stood so many times in what it says."""
-        deadline = time.monotonic() + BACK_S
+        deadline = time.monotonic() + within
         while self.said.count(text) < times:
             assert self.process.poll() is None, f"it has ended:\n{self.said}"
             if time.monotonic() > deadline:
                 raise AssertionError(f"not said {times} times in time: {text!r}\n{self.said}")
             time.sleep(0.05)
 
-    def owns(self, times: int = 1) -> None:
+    def owns(self, times: int = 1, within: float = BACK_S) -> None:
         """Wait until a worker has told so many times that it owns partitions."""
-        self.says("own ", times)
+        self.says("own ", times, within)
 
 
 class Worker(Command):

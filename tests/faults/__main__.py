@@ -1,6 +1,7 @@
 """Runs the fault tests at full scale and writes their figures.
 
     python -m tests.faults [--only T1,T3] [--scale 0.1] [--out build/faults.json]
+    python -m tests.faults --only soak      half an hour; its series is in build/soak.json
 
 Exit code 1 if a trial fails, or is invalid: then it says nothing, and has to be held again. T9,
 T10 and T16 wait for parts that are not built.
@@ -28,7 +29,7 @@ from rich.console import Console
 from monitor.errors import WatchkeeperError
 from monitor.stream.broker import EmbeddedKafka
 from tests.e2e.logs import DidNotQuiesce
-from tests.faults import crashes, inputs, limits, live
+from tests.faults import crashes, inputs, limits, live, soak
 from tests.faults.ground import Found, Ground, Skipped
 from tests.faults.rig import Invalid
 
@@ -48,6 +49,7 @@ TRIALS: dict[str, tuple[Callable[[Ground], Found], float]] = {
     "T13": (inputs.schema, 1200),
     "T14": (limits.overload, 3600),
     "T17": (live.silence, 1200),
+    "SOAK": (soak.soak, 3600),
 }
 LEAST_S = 600.0
 
@@ -66,6 +68,7 @@ class Verdict:
     seconds: float
     figures: dict[str, float] = field(default_factory=dict)
     why: list[str] = field(default_factory=list)
+    drawn: str = ""
 
 
 def hold(name: str, ground: Ground) -> Verdict:
@@ -92,7 +95,9 @@ def hold(name: str, ground: Ground) -> Verdict:
         return told("failed", {}, [f"{type(reason).__name__}: {reason!r}"])
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0.0)
-    return told("failed" if found.differences else "passed", found.figures, found.differences)
+    verdict = told("failed" if found.differences else "passed", found.figures, found.differences)
+    verdict.drawn = found.drawn
+    return verdict
 
 
 def _overdue(_number: int, _frame: FrameType | None) -> None:
@@ -140,7 +145,9 @@ def run(names: Sequence[str], scale: float, out: Path, seed: int, console: Conso
 
                 told("starting")
                 with EmbeddedKafka(folder / name / "kafka", port=0) as kafka:
-                    verdict = hold(name, Ground(kafka, folder / name, scale, seed, told))
+                    verdict = hold(
+                        name, Ground(kafka, folder / name, scale, seed, told, out.parent)
+                    )
                 verdicts.append(verdict)
                 _show(console, verdict)
                 _write(out, verdicts, scale, seed)
@@ -153,6 +160,8 @@ def run(names: Sequence[str], scale: float, out: Path, seed: int, console: Conso
 def _show(console: Console, verdict: Verdict) -> None:
     figures = ", ".join(f"{k} {v:,}" for k, v in verdict.figures.items())
     console.print(f"{verdict.trial:4} {verdict.verdict:8} {verdict.seconds:7.1f} s  {figures}")
+    if verdict.drawn:
+        console.print(verdict.drawn, markup=False, highlight=False, soft_wrap=True)
     for why in verdict.why[:5]:
         console.print(f"     {why[:300]}", markup=False, highlight=False)
 

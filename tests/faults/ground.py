@@ -32,6 +32,8 @@ class Found:
 
     differences: list[str]
     figures: dict[str, float] = field(default_factory=dict)
+    #: What is drawn of them, as lines of text.
+    drawn: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ class Ground:
     scale: float = 1.0
     seed: int = 1
     told: Callable[[str], None] = lambda what: None
+    #: Where files of figures go.
+    out: Path = Path("build")
 
     def times(self, n: int, least: int = 1) -> int:
         """So many at full scale, at a smaller one as many fewer."""

@@ -409,5 +409,5 @@ def test_what_is_wrong_is_told_with_its_line_and_remedy(text: str, line: int, to
 
 
 def test_a_file_may_hold_so_many_models_and_no_more() -> None:
-    models = "".join(f"- {{id: m{n}, signals: {{data_drift: }}}}\n" for n in range(501))
-    assert problems(models) == ["c.yaml:1: 501 models; at most 500 are possible"]
+    models = "".join(f"- {{id: m{n}, signals: {{data_drift: }}}}\n" for n in range(1001))
+    assert problems(models) == ["c.yaml:1: 1001 models; at most 1000 are possible"]
