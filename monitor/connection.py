@@ -17,6 +17,11 @@ _NAME = re.compile(r"[A-Za-z0-9._-]+")
 MAX_TOPIC = 249
 
 
+def group_name(namespace: str) -> str:
+    """The consumer group of a namespace's workers."""
+    return f"{namespace}-watchkeeper"
+
+
 def topic_name(namespace: str, name: str) -> str:
     """Return the full name of one of our topics; ConfigError where Kafka would refuse it.
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from monitor.observe.accounting import total, unbalanced
 from monitor.observe.partition import ObservePartition
-from monitor.observe.split import REKEYED, Carried, Marks, _decode, _encode
+from monitor.observe.split import REKEYED, Carried, Marks, decode, encode
 from tests.observe.stream import HOUR, MINUTE, T0, Rec, columnar, label, monitored, prediction
 from tests.pipeline import APPEND_MS, PARTITIONS, Pipeline, Unit
 from tests.test_laws import story
@@ -225,7 +225,7 @@ def test_a_model_that_is_not_split_stays_where_it_is() -> None:
         message
         for n in range(PARTITIONS)
         for record in pipeline.logs[REKEYED, n]
-        if isinstance(message := _decode(record.value or b""), Carried)
+        if isinstance(message := decode(record.value or b""), Carried)
     ]
     assert [json.loads(message.value)["prediction_id"] for message in carried] == ["b"]
     assert [message.append_ms for message in carried] == [APPEND_MS]
@@ -236,7 +236,7 @@ def test_the_word_of_another_configuration_s_worker_moves_nothing() -> None:
     part = ObservePartition([monitored(), monitored(model_id="n", repartition=True)], 0, 1)
     greatest = [("predictions", model, T0) for model in ("gone", "m", "n")]
     marks = Marks(0, greatest, {"predictions": T0})
-    part.apply(REKEYED, [Rec(0, T0, _encode(marks))])
+    part.apply(REKEYED, [Rec(0, T0, encode(marks))])
     assert part.marks.greatest == {("predictions", "n"): T0}
     assert part.urgent
 
@@ -271,5 +271,5 @@ def test_an_owner_that_died_between_two_flushes_sends_nothing_twice() -> None:
     ],
 )
 def test_what_is_sent_on_stays_readable(message: Carried | Marks, stored: str) -> None:
-    assert _encode(message).hex() == stored
-    assert _decode(bytes.fromhex(stored)) == message
+    assert encode(message).hex() == stored
+    assert decode(bytes.fromhex(stored)) == message

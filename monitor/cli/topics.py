@@ -7,6 +7,7 @@ import click
 import msgspec
 
 from monitor.registry.specs import DAY_MS, Config
+from monitor.stream.drained import undrained
 from monitor.stream.models import read_config
 from monitor.stream.topics import TOPICS, Horizons, Topic, create_topics
 
@@ -36,6 +37,24 @@ def create(config: Path | None, bootstrap: str | None) -> None:
         f"{len(report.created)} topics created, {len(report.existing)} there already, "
         f"at {kafka.bootstrap}"
     )
+
+
+@command.command("drained")
+@click.argument("config", type=click.Path(path_type=Path, dir_okay=False))
+def drained(config: Path) -> None:
+    """Say whether all that was sent is applied and no worker runs; exit code 1 if not.
+
+    The number of partitions cannot be changed under a state: keys would move. To have another one,
+    stop the producers, wait until this command finds nothing but running workers, stop those, and
+    go on under a new `namespace` with the new `kafka.partitions`. It begins without a memory:
+    labels of predictions made before, and windows that are open, stay with the old one.
+    """
+    found = asyncio.run(undrained(read_config(config)))
+    for problem in found:
+        click.echo(problem)
+    if found:
+        raise SystemExit(1)
+    click.echo("drained: everything that was sent is applied, and no worker runs")
 
 
 @command.command("list")

@@ -20,7 +20,7 @@ from monitor.observe.placement import Placement
 from monitor.observe.redaction import Redaction
 from monitor.observe.rejection import Rejected, Trace, dead_letter, trace
 from monitor.observe.split import REKEYED, Marks, Origins, Splitter, arrivals
-from monitor.observe.state import ModelState
+from monitor.observe.state import ModelState, boundaries
 from monitor.observe.store import DictStore, Store
 from monitor.observe.watermark import Watermarks
 from monitor.panes.codec import FORMAT
@@ -298,19 +298,12 @@ class ObservePartition:
         return self.splitter.urgent or self._boundaries() != self._told
 
     def _boundaries(self) -> dict[tuple[str, str], tuple[int, ...]]:
-        """The last pane that each watermark has closed, by (topic, model).
-
-        Where windows are provisional, also the last one that it has passed.
-        """
-        closed = {}
-        for topic, model in self.marks.greatest:
-            if topic != "reviews":
-                state = self.states[model]
-                early = topic == "predictions" and state.provisional
-                waits = (state.lateness_ms, 0) if early else (state.lateness_ms,)
-                mark = self.marks.of(topic, model)
-                closed[topic, model] = tuple((mark - wait) // state.pane_ms for wait in waits)
-        return closed
+        """What `boundaries` says of each watermark that evaluate is told."""
+        return {
+            (topic, model): boundaries(self.states[model], topic, self.marks.of(topic, model))
+            for topic, model in self.marks.greatest
+            if topic != "reviews"
+        }
 
     def drain(self, offsets: Mapping[str, int], heartbeat: bool, idle: tuple[str, ...]) -> Flush:
         """All that has changed: rows, log, dead letters, and panes if a boundary was crossed."""

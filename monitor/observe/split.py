@@ -19,7 +19,7 @@ import numpy as np
 from monitor.observe.batch import Place, Singles
 from monitor.observe.columnar import Columnar
 from monitor.observe.intake import Step, believable
-from monitor.observe.state import ModelState
+from monitor.observe.state import ModelState, boundaries
 from monitor.observe.watermark import Watermarks
 from monitor.panes.codec import FORMAT
 from monitor.panes.flush import Output, Record
@@ -56,8 +56,8 @@ class Marks(msgspec.Struct, frozen=True, tag="marks", array_like=True):
     format: int = FORMAT
 
 
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Carried | Marks).decode
+encode = msgspec.msgpack.Encoder().encode
+decode = msgspec.msgpack.Decoder(Carried | Marks).decode
 
 
 class Arrived(NamedTuple):
@@ -74,7 +74,7 @@ def arrivals(records: Sequence[Record]) -> Iterable[dict[str, list[Record]] | Ma
     """What has arrived: records by topic up to the next marks, then those, and so on."""
     events: dict[str, list[Record]] = {}
     for record in records:
-        message = _decode(record.value or b"")
+        message = decode(record.value or b"")
         if isinstance(message, Marks):
             yield events
             yield message
@@ -105,7 +105,7 @@ class Splitter:
         #: How far time has come in the records that were read here.
         self.marks = Watermarks(disorder)
         self._outputs: list[Output] = []
-        self._told: dict[tuple[str, str], int] = {}
+        self._told: dict[tuple[str, str], tuple[int, ...]] = {}
 
     def take(self, topic: str, state: ModelState, rows: Sequence[Any], batch: Singles) -> None:
         """Send on events of a record each."""
@@ -135,28 +135,26 @@ class Splitter:
     def _carry(self, topic: str, key: str, record: Record) -> None:
         value = record.value or b""
         carried = Carried(topic, self.source, record.offset, record.timestamp, value)
-        self._outputs.append(Output(REKEYED, key.encode(), _encode(carried)))
+        self._outputs.append(Output(REKEYED, key.encode(), encode(carried)))
 
     @property
     def urgent(self) -> bool:
         """Whether time has crossed the end of a pane since it was last told."""
         return self._boundaries() != self._told
 
-    def _boundaries(self) -> dict[tuple[str, str], int]:
-        closed = {}
-        for topic, model in self.marks.greatest:
-            state = self.states[model]
-            closed[topic, model] = (
-                self.marks.of(topic, model) - state.lateness_ms
-            ) // state.pane_ms
-        return closed
+    def _boundaries(self) -> dict[tuple[str, str], tuple[int, ...]]:
+        """What `boundaries` says of each watermark."""
+        return {
+            (topic, model): boundaries(self.states[model], topic, self.marks.of(topic, model))
+            for topic, model in self.marks.greatest
+        }
 
     def drain(self, heartbeat: bool, read: Mapping[str, int]) -> list[Output]:
         """What was read since the last call; then how far time has come, where that is due."""
         outputs, self._outputs = self._outputs, []
         if self.states and (heartbeat or self.urgent):
             self._told = self._boundaries()
-            marks = _encode(Marks(self.source, self.to_row(), dict(read)))
+            marks = encode(Marks(self.source, self.to_row(), dict(read)))
             key = str(self.source).encode()
             outputs += [Output(REKEYED, key, marks, n) for n in range(self.partitions)]
         return outputs

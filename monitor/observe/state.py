@@ -246,3 +246,13 @@ class ModelState:
             if key[1] + self.pane_ms > closed_ms:
                 self.outcome(key).predictions += n
         return False
+
+
+def boundaries(state: ModelState, topic: str, mark_ms: int) -> tuple[int, ...]:
+    """The last pane that a topic's watermark has closed.
+
+    Where windows are provisional, also the last one that it has passed.
+    """
+    early = topic == "predictions" and state.provisional
+    waits = (state.lateness_ms, 0) if early else (state.lateness_ms,)
+    return tuple((mark_ms - wait) // state.pane_ms for wait in waits)

@@ -10,7 +10,7 @@ import faust
 from faust.exceptions import ConsumerNotStarted
 from faust.types import TP
 
-from monitor.connection import client_settings, topic_name
+from monitor.connection import client_settings, group_name, topic_name
 from monitor.observe.model import Monitored
 from monitor.observe.store import Store
 from monitor.registry.specs import Config
@@ -73,7 +73,7 @@ def build(
     settings = client_settings(kafka)
     all_stages = stages(models, kafka.partitions, store)
     app = WatchkeeperApp(
-        f"{namespace}-watchkeeper",
+        group_name(namespace),
         broker=f"{driver.SCHEME}://{kafka.bootstrap}",
         store="memory://",
         web_enabled=False,

@@ -165,7 +165,7 @@ async def create_topics(
     """
     horizons = horizons or Horizons()
     wanted = {topic_name(namespace, topic.name): topic for topic in TOPICS}
-    async with _admin(kafka) as admin:
+    async with admin_of(kafka) as admin:
         there = await _partitions(admin)
         existing = [name for name in wanted if name in there]
         _compare_partitions(kafka, wanted, there)
@@ -182,14 +182,15 @@ async def missing_topics(kafka: KafkaSpec, namespace: str) -> tuple[str, ...]:
     Raises BrokerUnreachable, and TopicMismatch where one has another number of partitions.
     """
     wanted = {topic_name(namespace, topic.name): topic for topic in TOPICS}
-    async with _admin(kafka) as admin:
+    async with admin_of(kafka) as admin:
         there = await _partitions(admin)
     _compare_partitions(kafka, wanted, there)
     return tuple(name for name in wanted if name not in there)
 
 
 @contextlib.asynccontextmanager
-async def _admin(kafka: KafkaSpec) -> AsyncIterator[Any]:
+async def admin_of(kafka: KafkaSpec) -> AsyncIterator[Any]:
+    """A client that asks Kafka about itself; raises BrokerUnreachable, and BrokerError for more."""
     with overheard() as said:
         client = AIOKafkaAdminClient(**client_settings(kafka), request_timeout_ms=30_000)
         try:
