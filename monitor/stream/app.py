@@ -11,6 +11,7 @@ from faust.exceptions import ConsumerNotStarted
 from faust.types import TP
 
 from monitor.connection import client_settings, topic_name
+from monitor.errors import WatchkeeperError
 from monitor.observe.model import Monitored
 from monitor.observe.store import Store
 from monitor.registry.specs import Config
@@ -44,6 +45,10 @@ class WatchkeeperApp(faust.App):  # type: ignore[misc]
     async def release(self) -> None:
         """Flush and let go, before the partitions are revoked."""
         await self.runner.release()
+
+    def refuse(self, error: WatchkeeperError) -> None:
+        """End the worker for good, and say why: to start it again would be of no use."""
+        self.runner.end(error)
 
     async def _consumer_wait_empty(self, consumer: Any, logger: Any) -> None:
         """Flush, then wait: what streams have taken is acknowledged by a flush.

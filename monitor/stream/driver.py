@@ -19,6 +19,7 @@ from faust.transport.drivers import aiokafka as base
 from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP, ConsumerMessage
 
+from monitor.errors import TopicMismatch
 from monitor.stream.assignor import assignor_for
 from monitor.stream.client import back_off
 from monitor.stream.records import unwrap
@@ -151,10 +152,26 @@ class Consumer(base.Consumer):  # type: ignore[misc]
                 if cursor is not None:
                     self._thread.seek(tp, cursor)
             elif cursor is not None and first < cursor:
+                self._refuse_shortened(tp, cursor)
                 records[tp] = [r for r in records[tp] if r.offset >= cursor]
                 if not records[tp]:
                     del records[tp]
         return records
+
+    def _refuse_shortened(self, tp: TP, cursor: int) -> None:
+        """End the worker where a partition ends before what was read of it.
+
+        aiokafka goes on from its new beginning; all that comes there would pass for read already.
+        """
+        state = self._state(tp)
+        if state is not None and state.highwater is not None and state.highwater < cursor:
+            self.app.refuse(
+                TopicMismatch(
+                    f"{tp.topic} partition {tp.partition} ends at {state.highwater}, but {cursor} "
+                    "records of it have been read: it was recreated or truncated; put its data "
+                    "back, or start under a new namespace"
+                )
+            )
 
     def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
         if not isinstance(record, Chunk):
@@ -254,13 +271,11 @@ class Consumer(base.Consumer):  # type: ignore[misc]
 
     def caught_up(self, tp: TP, applied: int) -> bool:
         """Whether everything that the broker holds of a partition has been applied."""
-        consumer = self._thread._ensure_consumer()
-        assignment = consumer._subscription.subscription.assignment
-        if assignment is None or _PARTITION(*tp) not in assignment.tps:
+        state = self._state(tp)
+        if state is None or state.highwater is None:
             return False
-        state = assignment.state_value(_PARTITION(*tp))
         end = state.highwater
-        if end is None or not state.has_valid_position or state.position < end:
+        if not state.has_valid_position or state.position < end:
             return False
         return applied + 1 >= self._cursor.get(tp, 0) or end == 0
 
@@ -269,14 +284,17 @@ class Consumer(base.Consumer):  # type: ignore[misc]
 
         Markers of transactions take offsets too: who has caught up lags by none of them.
         """
-        consumer = self._thread._ensure_consumer()
-        assignment = consumer._subscription.subscription.assignment
+        state = self._state(tp)
+        if state is None or state.highwater is None:
+            return None
+        return 0 if self.caught_up(tp, applied) else max(0, state.highwater - applied - 1)
+
+    def _state(self, tp: TP) -> Any:
+        """What aiokafka knows of a partition; None while it is not assigned."""
+        assignment = self._thread._ensure_consumer()._subscription.subscription.assignment
         if assignment is None or _PARTITION(*tp) not in assignment.tps:
             return None
-        end = assignment.state_value(_PARTITION(*tp)).highwater
-        if end is None:
-            return None
-        return 0 if self.caught_up(tp, applied) else max(0, end - applied - 1)
+        return assignment.state_value(_PARTITION(*tp))
 
 
 class Transport(base.Transport):  # type: ignore[misc]

@@ -29,6 +29,7 @@ from faust.types import TP, ConsumerMessage
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from monitor.errors import TopicMismatch
 from monitor.observe.model import Monitored
 from monitor.observe.store import DictStore
 from monitor.registry.specs import Config, KafkaSpec, ModelSpec
@@ -73,6 +74,8 @@ class Thread:
     commits: list[dict[TP, int]] = field(default_factory=list)
     assigned: set[TP] = field(default_factory=lambda: {T, OTHER, UNCHUNKED})
     committed: dict[TP, int] = field(default_factory=dict)
+    #: What aiokafka knows of partitions.
+    ends: dict[Any, Any] = field(default_factory=dict)
     #: Where Faust would hang it into its tree of services.
     beacon: None = None
 
@@ -91,6 +94,11 @@ class Thread:
     async def commit(self, offsets: dict[TP, int]) -> bool:
         self.commits.append(dict(offsets))
         return True
+
+    def _ensure_consumer(self) -> Any:
+        assignment = SimpleNamespace(tps=set(self.ends), state_value=self.ends.__getitem__)
+        subscription = SimpleNamespace(subscription=SimpleNamespace(assignment=assignment))
+        return SimpleNamespace(_subscription=subscription)
 
     async def getmany(self, active: Any, timeout: float) -> Any:
         fetched = self.fetches.popleft()
@@ -415,6 +423,28 @@ def test_records_handed_out_already_are_trimmed(run: Run, consumer: Consumer) ->
     run(story())
 
 
+def test_a_topic_recreated_under_a_worker_ends_it_for_good(
+    run: Run, app: App, consumer: Consumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """aiokafka goes on from its beginning; up to 500 all would be dropped as read already."""
+    refused: list[Exception] = []
+    monkeypatch.setattr(app, "refuse", refused.append)
+
+    async def story() -> None:
+        await consumer.seek(T, 500)
+        knows(consumer, 520, 520)
+        await fetch(consumer, {T: run_of(480, 519)})
+        assert refused == []
+        knows(consumer, 0, 20)
+        await fetch(consumer, {T: run_of(0, 19)})
+
+    run(story())
+    (reason,) = refused
+    assert isinstance(reason, TopicMismatch)
+    assert "w.predictions partition 0 ends at 20, but 520 records of it" in str(reason)
+    assert "start under a new namespace" in str(reason)
+
+
 def test_after_a_restore_reading_goes_on_where_our_own_state_stands(
     run: Run, app: App, consumer: Consumer
 ) -> None:
@@ -622,16 +652,17 @@ def test_a_worker_that_stops_leaves_its_group(
 # -- caught up ----------------------------------------------------------------------------------
 
 
+def knows(consumer: Consumer, position: int | None, end: int | None) -> None:
+    """aiokafka stands at a position of partition 0, and has been told its end."""
+    consumer._thread.ends[aiokafka.TopicPartition(*T)] = SimpleNamespace(
+        highwater=end, has_valid_position=position is not None, position=position
+    )
+
+
 def caught_up(
     consumer: Consumer, position: int | None, end: int | None, applied: int, cursor: int = 0
 ) -> bool:
-    state = SimpleNamespace(
-        highwater=end, has_valid_position=position is not None, position=position
-    )
-    tp = aiokafka.TopicPartition(*T)
-    assignment = SimpleNamespace(tps={tp}, state_value={tp: state}.__getitem__)
-    subscription = SimpleNamespace(subscription=SimpleNamespace(assignment=assignment))
-    consumer._thread._ensure_consumer = lambda: SimpleNamespace(_subscription=subscription)
+    knows(consumer, position, end)
     consumer._cursor[T] = cursor
     return consumer.caught_up(T, applied)
 
