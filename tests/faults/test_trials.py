@@ -13,6 +13,8 @@ from tests.faults.load import Shares, load
 
 #: One fiftieth of what FAULTS.md asks for, and at least one of everything.
 SCALE = 0.012
+#: How long after a harm counting may stand still, in seconds.
+STANDSTILL_S = 15.0
 pytestmark = pytest.mark.timeout(600)
 
 
@@ -30,7 +32,9 @@ def exact(found: Found, **least: float) -> None:
 
 
 def test_t1_kill_9(ground: Ground) -> None:
-    exact(crashes.kill_9(ground), kills=4, rebalances=4)
+    found = crashes.kill_9(ground)
+    exact(found, kills=4, rebalances=4)
+    assert found.figures["counting_again_median_s"] <= STANDSTILL_S, found.figures
 
 
 def test_t2_rebalance_and_a_zombie(ground: Ground) -> None:
@@ -38,7 +42,9 @@ def test_t2_rebalance_and_a_zombie(ground: Ground) -> None:
 
 
 def test_t3_the_broker_is_killed_and_restarted(ground: Ground) -> None:
-    exact(crashes.broker(ground), broker_restarts=2)
+    found = crashes.broker(ground)
+    exact(found, broker_restarts=2)
+    assert found.figures["after_start_max_s"] <= STANDSTILL_S, found.figures
 
 
 def test_t4_t5_t6_t13_duplicates_disorder_poison_and_versions(ground: Ground) -> None:
