@@ -32,9 +32,13 @@ logger = logging.getLogger(__name__)
 
 
 class Chunk(list[Any]):
-    """aiokafka records of one partition in offset order."""
+    """aiokafka records of one partition in offset order; `epoch` counts seeks of the partition."""
 
-    __slots__ = ()
+    __slots__ = ("epoch",)
+
+    def __init__(self, records: Iterable[Any] = ()) -> None:
+        super().__init__(records)
+        self.epoch = 0
 
 
 class ChunkSchema(faust.Schema):  # type: ignore[misc]
@@ -116,6 +120,8 @@ class Consumer(base.Consumer):  # type: ignore[misc]
         self._cursor: dict[TP, int] = {}
         #: Last offsets of the chunks handed out and not yet committed, in order.
         self._inflight: dict[TP, deque[int]] = defaultdict(deque)
+        #: Counts, by partition, how often what was handed out has been forgotten.
+        self._epochs: dict[TP, int] = defaultdict(int)
         #: A seek is under way: what is fetched meanwhile is dropped and read again (#596).
         self._hold = False
         self._rewind: dict[TP, int] = {}
@@ -179,6 +185,7 @@ class Consumer(base.Consumer):  # type: ignore[misc]
         last = record[-1]
         self._cursor[tp] = last.offset + 1
         self._inflight[tp].append(last.offset)
+        record.epoch = self._epochs[tp]
         return ConsumerMessage(
             tp.topic, tp.partition, last.offset, last.timestamp / 1000, last.timestamp_type,
             None, None, record, None, 0, 0, tp,
@@ -214,8 +221,16 @@ class Consumer(base.Consumer):  # type: ignore[misc]
 
     def _forget(self, tps: Iterable[TP]) -> None:
         for tp in list(tps):
+            self._epochs[tp] += 1
             for state in (self._cursor, self._inflight, self._acked, self._acked_index):
                 state.pop(tp, None)
+
+    def forgotten(self, tp: TP, chunk: Chunk) -> bool:
+        """Whether a chunk is from before a seek: it is read again, and may be out of order.
+
+        Who waits to put it into a full queue does so after the queue has been cleared.
+        """
+        return chunk.epoch != self._epochs[tp]
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Flush and commit before the partitions go: Faust drops its acks too early (#502)."""
@@ -225,7 +240,6 @@ class Consumer(base.Consumer):  # type: ignore[misc]
             self.app.flow_control.suspend()
             self.app.flow_control.clear()
             await self.app._consumer_wait_empty(self, self.log)
-            await self.commit()
         await super().on_partitions_revoked(revoked)
         self._forget(self._cursor.keys() | self._inflight.keys())
 
@@ -249,7 +263,6 @@ class Consumer(base.Consumer):  # type: ignore[misc]
             await self.seek_wait(positions)
         self._forget(self._cursor.keys() | self._inflight.keys())
         self._cursor.update(positions)
-        self._rewind.clear()
 
     def resume_flow(self) -> None:
         """Read again what was fetched while a seek was under way."""

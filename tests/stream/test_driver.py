@@ -34,7 +34,7 @@ from monitor.observe.model import Monitored
 from monitor.observe.store import DictStore
 from monitor.registry.specs import Config, KafkaSpec, ModelSpec
 from monitor.stream import driver
-from monitor.stream.app import WatchkeeperApp, Worker, build
+from monitor.stream.app import QUEUE, WatchkeeperApp, Worker, build
 from monitor.stream.client import Client
 from monitor.stream.driver import Chunk, Consumer, Scheduler
 from monitor.stream.records import PartitionRecords
@@ -367,6 +367,18 @@ def test_a_first_chunk_of_one_record_does_not_stop_commits_for_ever(consumer: Co
     assert found == [1, 101, 201]
 
 
+def test_gaps_are_kept_for_topics_that_are_not_chunked_alone(run: Run, consumer: Consumer) -> None:
+    """Nothing would ever take those of the others away."""
+
+    async def story() -> None:
+        await consumer._add_gap(T, 0, 99)
+        await consumer._add_gap(UNCHUNKED, 0, 99)
+        assert not consumer._gap.get(T)
+        assert consumer._gap[UNCHUNKED]
+
+    run(story())
+
+
 def test_nothing_is_committed_over_a_chunk_in_flight(consumer: Consumer) -> None:
     """Faust's own gaps would lose 50 to 249: acknowledging the third fills the gap before it."""
     consumer._committed_offset[T] = 50
@@ -524,6 +536,48 @@ def test_a_seek_of_one_partition_forgets_its_chunks(run: Run, consumer: Consumer
     run(story())
 
 
+def test_chunks_in_flight_before_a_seek_of_one_partition_are_never_committed(
+    run: Run, consumer: Consumer
+) -> None:
+    async def story() -> None:
+        old = deliver(consumer, 0, 9)
+        await consumer.seek(T, 5)
+        consumer.ack(old)
+        assert committable(consumer) is None
+
+    run(story())
+
+
+def test_a_fetch_from_before_a_seek_of_one_partition_is_dropped(
+    run: Run, consumer: Consumer
+) -> None:
+    async def slow() -> dict[TP, list[Record]]:
+        await consumer.seek(T, 40)
+        return {T: run_of(100, 109)}
+
+    async def story() -> None:
+        assert await fetch(consumer, slow) == []
+        assert consumer._thread.seeks == [(T, 40), (T, 40)]
+
+    run(story())
+
+
+def test_after_a_seek_the_flow_goes_on_and_only_what_is_ours_is_read_again(
+    run: Run, consumer: Consumer
+) -> None:
+    async def story() -> None:
+        consumer.stop_flow()
+        await consumer.perform_seek()
+        assert await fetch(consumer, {T: run_of(0, 4), OTHER: run_of(0, 4)}) == []
+        consumer._thread.assigned = {T}
+        consumer._thread.seeks.clear()
+        consumer.resume_flow()
+        assert consumer.flow_active
+        assert consumer._thread.seeks == [(T, 0)]
+
+    run(story())
+
+
 def test_a_fetcher_that_lost_a_partition_reads_all_again(run: Run, consumer: Consumer) -> None:
     """aiokafka raises KeyError while a broker restarts; what it had drained for others is gone."""
 
@@ -545,9 +599,14 @@ def test_before_partitions_go_all_is_flushed_then_committed(
 ) -> None:
     """Faust drops its acknowledgements first, and what they were for is read again (#502)."""
     message = deliver(consumer, 0, 4)
+    queue = app.FlowControlQueue(maxsize=QUEUE, clear_on_resume=True)
+    app.flow_control.resume()
+    queue.put_nowait("a chunk that would be applied after the flush")
 
     async def release() -> None:
         app.calls.append("release")
+        assert not app.flow_control.is_active()
+        assert queue.empty()
         consumer.ack(message)
 
     async def revoked(self: Any, partitions: set[TP]) -> None:
@@ -720,6 +779,49 @@ def test_the_consumer_reads_what_is_committed_from_the_start(
 def test_a_restore_may_take_longer_than_a_request(built: WatchkeeperApp) -> None:
     """Faust gives `perform_seek` up after this time, in silence, and never reads again."""
     assert built.conf.broker_request_timeout >= 3600
+
+
+def test_a_queue_holds_no_more_than_a_few_chunks(built: WatchkeeperApp, run: Run) -> None:
+    """Faust's default is 4,096 of them: all of a backlog would lie in memory."""
+
+    async def story() -> None:
+        built.finalize()
+        queues = [agent.stream().channel.queue for agent in built.agents.values()]
+        assert [queue.maxsize for queue in queues] == [QUEUE] * 5
+
+    run(story())
+
+
+def test_a_chunk_from_before_a_seek_is_let_go(built: WatchkeeperApp, run: Run) -> None:
+    """It waited to get into a full queue: applied out of order, it would hide those before it."""
+    seen = []
+
+    async def process(topic: str, partition: int, chunk: Any, event: Any) -> None:
+        seen.append([r.offset for r in chunk])
+        event.ack()
+
+    built.runner.process = process  # type: ignore[method-assign]
+    agent = built.agents["watchkeeper.w.labels"]
+    tp = TP("w.labels", 1)
+
+    async def story() -> None:
+        built.finalize()
+        built.flow_control.resume()
+        consumer = built.consumer
+        async with agent.test_context() as testing:
+            for first in (10, 20):
+                stale = Chunk(run_of(first, first + 2))
+                consumer._to_message(tp, stale)
+                if first == 10:
+                    consumer._forget([tp])
+                await testing.put(stale, partition=1, wait=False)
+            for _ in range(100):
+                if seen:
+                    break
+                await asyncio.sleep(0.01)
+
+    run(story())
+    assert seen == [[20, 21, 22]]
 
 
 def test_an_agent_hands_whole_chunks_to_the_runner(built: WatchkeeperApp, run: Run) -> None:
