@@ -430,6 +430,8 @@ def test_records_handed_out_already_are_trimmed(run: Run, consumer: Consumer) ->
         assert await fetch(consumer, {T: run_of(0, 4)}) == [[0, 1, 2], [3, 4]]
         assert await fetch(consumer, {T: run_of(2, 6)}) == [[5, 6]]
         assert await fetch(consumer, {T: run_of(3, 6)}) == []
+        consumer._thread.fetches.append({T: run_of(3, 6)})
+        assert await consumer._getmany({T}, 1.0) == {}
         assert await fetch(consumer, {T: run_of(7, 7), OTHER: run_of(0, 0)}) == [[7], [0]]
 
     run(story())
