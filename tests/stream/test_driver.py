@@ -308,6 +308,9 @@ def test_the_versions_are_pinned_that_all_this_was_written_for() -> None:
 def test_the_scheme_is_registered(app: App) -> None:
     assert drivers.TRANSPORTS[driver.SCHEME] == "monitor.stream.driver:Transport"
     assert isinstance(app.transport, driver.Transport)
+    assert fetcher.PartitionRecords is PartitionRecords
+    assert aiokafka.consumer.consumer.AIOKafkaClient is Client
+    assert aiokafka.producer.producer.AIOKafkaClient is Client
 
 
 # -- chunks -------------------------------------------------------------------------------------
@@ -750,20 +753,32 @@ def test_an_empty_partition_is_idle(consumer: Consumer) -> None:
 # -- the settings that the promises rest on -----------------------------------------------------
 
 
+@pytest.fixture(params=[None, "one"])
+def member(request: pytest.FixtureRequest) -> str | None:
+    """The name of a supervised worker in its group; others have none."""
+    name: str | None = request.param
+    return name
+
+
 @pytest.fixture
 def built(run: Run, monkeypatch: pytest.MonkeyPatch) -> WatchkeeperApp:
+    return make(monkeypatch)
+
+
+def make(monkeypatch: pytest.MonkeyPatch, member: str | None = None) -> WatchkeeperApp:
     monkeypatch.setattr(Consumer, "_new_consumer_thread", lambda self: Thread())
     config = Config(
         namespace="w",
         kafka=KafkaSpec(bootstrap="none:1", partitions=2),
         models=(ModelSpec(id="m"),),
     )
-    return build(config, [Monitored(config.models[0], None)], lambda n: DictStore())
+    return build(config, [Monitored(config.models[0], None)], lambda n: DictStore(), member)
 
 
 def test_the_consumer_reads_what_is_committed_from_the_start(
-    built: WatchkeeperApp, monkeypatch: pytest.MonkeyPatch
+    run: Run, member: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    built = make(monkeypatch, member)
     made: dict[str, Any] = {}
     monkeypatch.setattr(driver.aiokafka, "AIOKafkaConsumer", made.update)
     monkeypatch.setattr(driver.ConsumerThread, "app", built, raising=False)
@@ -774,6 +789,7 @@ def test_the_consumer_reads_what_is_committed_from_the_start(
     assert made["enable_auto_commit"] is False
     assert made["bootstrap_servers"] == ["none:1"]
     assert made["request_timeout_ms"] == 60_000
+    assert made["group_instance_id"] == member
     (assignor,) = made["partition_assignment_strategy"]
     assert assignor.name == "watchkeeper-units"
 
