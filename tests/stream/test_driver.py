@@ -35,7 +35,7 @@ from monitor.observe.store import DictStore
 from monitor.registry.specs import Config, KafkaSpec, ModelSpec
 from monitor.stream import driver
 from monitor.stream.app import QUEUE, WatchkeeperApp, Worker, build
-from monitor.stream.client import Client
+from monitor.stream.client import Client, ProducerClient
 from monitor.stream.driver import Chunk, Consumer, Scheduler
 from monitor.stream.records import PartitionRecords
 
@@ -310,7 +310,7 @@ def test_the_scheme_is_registered(app: App) -> None:
     assert isinstance(app.transport, driver.Transport)
     assert fetcher.PartitionRecords is PartitionRecords
     assert aiokafka.consumer.consumer.AIOKafkaClient is Client
-    assert aiokafka.producer.producer.AIOKafkaClient is Client
+    assert aiokafka.producer.producer.AIOKafkaClient is ProducerClient
 
 
 # -- chunks -------------------------------------------------------------------------------------
