@@ -11,6 +11,7 @@ from faust.exceptions import ConsumerNotStarted
 from faust.types import TP
 
 from monitor.connection import client_settings, group_name, topic_name
+from monitor.errors import WatchkeeperError
 from monitor.observe.model import Monitored
 from monitor.observe.store import Store
 from monitor.registry.specs import Config
@@ -44,6 +45,10 @@ class WatchkeeperApp(faust.App):  # type: ignore[misc]
     async def release(self) -> None:
         """Flush and let go, before the partitions are revoked."""
         await self.runner.release()
+
+    def refuse(self, error: WatchkeeperError) -> None:
+        """End the worker for good, and say why: to start it again would be of no use."""
+        self.runner.end(error)
 
     async def _consumer_wait_empty(self, consumer: Any, logger: Any) -> None:
         """Flush, then wait: what streams have taken is acknowledged by a flush.
@@ -91,6 +96,8 @@ def build(
         broker_max_poll_interval=300.0,
         consumer_group_instance_id=member,
         consumer_max_fetch_size=2 * 1024 * 1024,
+        # Of all queues: Faust passes on no maximum of a topic's own.
+        stream_buffer_maxsize=QUEUE,
         stream_wait_empty=True,
         autodiscover=False,
     )
@@ -142,9 +149,7 @@ def idle_topics(app: WatchkeeperApp, owner: Owner) -> tuple[str, ...]:
 
 
 def _agent(app: WatchkeeperApp, topic: str, partitions: int) -> None:
-    channel = app.topic(
-        topic, partitions=partitions, schema=driver.ChunkSchema(), maxsize=QUEUE, internal=False
-    )
+    channel = app.topic(topic, partitions=partitions, schema=driver.ChunkSchema(), internal=False)
 
     @app.agent(channel, name=f"watchkeeper.{topic}")  # type: ignore[untyped-decorator]
     async def read(stream: Any) -> None:
@@ -152,6 +157,9 @@ def _agent(app: WatchkeeperApp, topic: str, partitions: int) -> None:
         async for chunk in chunks:
             event = faust.current_event()
             assert event is not None
+            if app.consumer.forgotten(event.message.tp, chunk):
+                event.ack()
+                continue
             await app.runner.process(topic, event.message.partition, chunk, event)
 
 

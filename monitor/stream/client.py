@@ -19,6 +19,8 @@ FIRST_S = 0.05
 LONGEST_S = 1.0
 #: Kafka's retry.backoff.ms: at least so long between two requests for metadata.
 METADATA_S = 0.1
+#: How long a producer waits for one answer; it may ask again, as each record is counted once.
+ANSWER_S = 8.0
 
 
 def backoff_s(failures: int, chance: random.Random) -> float:
@@ -66,7 +68,21 @@ class Client(AIOKafkaClient):  # type: ignore[misc]
             self._metadata_due = time.monotonic() + METADATA_S
 
 
+class ProducerClient(Client):
+    """Asks again soon where no answer comes: none of a producer's requests takes a broker long.
+
+    A broker that is just starting leaves one unanswered now and then. aiokafka waits for it as long
+    as for a delivery with all of its tries, and for so long a partition stands still.
+    """
+
+    async def _get_conn(self, *args: Any, **given: Any) -> Any:
+        connection = await super()._get_conn(*args, **given)
+        if connection is not None:
+            connection._request_timeout = min(connection._request_timeout, ANSWER_S)
+        return connection
+
+
 def back_off() -> None:
     """Make every consumer and producer of this process do so."""
     consumer.AIOKafkaClient = Client
-    producer.AIOKafkaClient = Client
+    producer.AIOKafkaClient = ProducerClient

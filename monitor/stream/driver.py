@@ -19,6 +19,7 @@ from faust.transport.drivers import aiokafka as base
 from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP, ConsumerMessage
 
+from monitor.errors import TopicMismatch
 from monitor.stream.assignor import assignor_for
 from monitor.stream.client import back_off
 from monitor.stream.records import unwrap
@@ -31,9 +32,13 @@ logger = logging.getLogger(__name__)
 
 
 class Chunk(list[Any]):
-    """aiokafka records of one partition in offset order."""
+    """aiokafka records of one partition in offset order; `epoch` counts seeks of the partition."""
 
-    __slots__ = ()
+    __slots__ = ("epoch",)
+
+    def __init__(self, records: Iterable[Any] = ()) -> None:
+        super().__init__(records)
+        self.epoch = 0
 
 
 class ChunkSchema(faust.Schema):  # type: ignore[misc]
@@ -115,6 +120,8 @@ class Consumer(base.Consumer):  # type: ignore[misc]
         self._cursor: dict[TP, int] = {}
         #: Last offsets of the chunks handed out and not yet committed, in order.
         self._inflight: dict[TP, deque[int]] = defaultdict(deque)
+        #: Counts, by partition, how often what was handed out has been forgotten.
+        self._epochs: dict[TP, int] = defaultdict(int)
         #: A seek is under way: what is fetched meanwhile is dropped and read again (#596).
         self._hold = False
         self._rewind: dict[TP, int] = {}
@@ -151,10 +158,26 @@ class Consumer(base.Consumer):  # type: ignore[misc]
                 if cursor is not None:
                     self._thread.seek(tp, cursor)
             elif cursor is not None and first < cursor:
+                self._refuse_shortened(tp, cursor)
                 records[tp] = [r for r in records[tp] if r.offset >= cursor]
                 if not records[tp]:
                     del records[tp]
         return records
+
+    def _refuse_shortened(self, tp: TP, cursor: int) -> None:
+        """End the worker where a partition ends before what was read of it.
+
+        aiokafka goes on from its new beginning; all that comes there would pass for read already.
+        """
+        state = self._state(tp)
+        if state is not None and state.highwater is not None and state.highwater < cursor:
+            self.app.refuse(
+                TopicMismatch(
+                    f"{tp.topic} partition {tp.partition} ends at {state.highwater}, but {cursor} "
+                    "records of it have been read: it was recreated or truncated; put its data "
+                    "back, or start under a new namespace"
+                )
+            )
 
     def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
         if not isinstance(record, Chunk):
@@ -162,6 +185,7 @@ class Consumer(base.Consumer):  # type: ignore[misc]
         last = record[-1]
         self._cursor[tp] = last.offset + 1
         self._inflight[tp].append(last.offset)
+        record.epoch = self._epochs[tp]
         return ConsumerMessage(
             tp.topic, tp.partition, last.offset, last.timestamp / 1000, last.timestamp_type,
             None, None, record, None, 0, 0, tp,
@@ -197,8 +221,16 @@ class Consumer(base.Consumer):  # type: ignore[misc]
 
     def _forget(self, tps: Iterable[TP]) -> None:
         for tp in list(tps):
+            self._epochs[tp] += 1
             for state in (self._cursor, self._inflight, self._acked, self._acked_index):
                 state.pop(tp, None)
+
+    def forgotten(self, tp: TP, chunk: Chunk) -> bool:
+        """Whether a chunk is from before a seek: it is read again, and may be out of order.
+
+        Who waits to put it into a full queue does so after the queue has been cleared.
+        """
+        return chunk.epoch != self._epochs[tp]
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Flush and commit before the partitions go: Faust drops its acks too early (#502)."""
@@ -208,7 +240,6 @@ class Consumer(base.Consumer):  # type: ignore[misc]
             self.app.flow_control.suspend()
             self.app.flow_control.clear()
             await self.app._consumer_wait_empty(self, self.log)
-            await self.commit()
         await super().on_partitions_revoked(revoked)
         self._forget(self._cursor.keys() | self._inflight.keys())
 
@@ -232,7 +263,6 @@ class Consumer(base.Consumer):  # type: ignore[misc]
             await self.seek_wait(positions)
         self._forget(self._cursor.keys() | self._inflight.keys())
         self._cursor.update(positions)
-        self._rewind.clear()
 
     def resume_flow(self) -> None:
         """Read again what was fetched while a seek was under way."""
@@ -254,13 +284,11 @@ class Consumer(base.Consumer):  # type: ignore[misc]
 
     def caught_up(self, tp: TP, applied: int) -> bool:
         """Whether everything that the broker holds of a partition has been applied."""
-        consumer = self._thread._ensure_consumer()
-        assignment = consumer._subscription.subscription.assignment
-        if assignment is None or _PARTITION(*tp) not in assignment.tps:
+        state = self._state(tp)
+        if state is None or state.highwater is None:
             return False
-        state = assignment.state_value(_PARTITION(*tp))
         end = state.highwater
-        if end is None or not state.has_valid_position or state.position < end:
+        if not state.has_valid_position or state.position < end:
             return False
         return applied + 1 >= self._cursor.get(tp, 0) or end == 0
 
@@ -269,14 +297,17 @@ class Consumer(base.Consumer):  # type: ignore[misc]
 
         Markers of transactions take offsets too: who has caught up lags by none of them.
         """
-        consumer = self._thread._ensure_consumer()
-        assignment = consumer._subscription.subscription.assignment
+        state = self._state(tp)
+        if state is None or state.highwater is None:
+            return None
+        return 0 if self.caught_up(tp, applied) else max(0, state.highwater - applied - 1)
+
+    def _state(self, tp: TP) -> Any:
+        """What aiokafka knows of a partition; None while it is not assigned."""
+        assignment = self._thread._ensure_consumer()._subscription.subscription.assignment
         if assignment is None or _PARTITION(*tp) not in assignment.tps:
             return None
-        end = assignment.state_value(_PARTITION(*tp)).highwater
-        if end is None:
-            return None
-        return 0 if self.caught_up(tp, applied) else max(0, end - applied - 1)
+        return assignment.state_value(_PARTITION(*tp))
 
 
 class Transport(base.Transport):  # type: ignore[misc]

@@ -200,6 +200,10 @@ class Runner:
             _end(error)
         await asyncio.gather(*(owner.stop() for owner in owners.values()))
 
+    def end(self, error: WatchkeeperError) -> None:
+        """End the worker for a reason that was found outside."""
+        _end(error)
+
     # -- records -------------------------------------------------------------------------------
 
     async def process(self, topic: str, partition: int, chunk: Sequence[Any], event: Any) -> None:

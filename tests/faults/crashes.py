@@ -9,13 +9,17 @@ from itertools import cycle
 from monitor.stream.broker import EmbeddedKafka
 from tests.faults.ground import RATE, Found, Ground, conclude
 from tests.faults.load import load
+from tests.faults.progress import Progress, standstills
 from tests.faults.rig import PatchedWorker, Rig, until
 
 
 def kill_9(ground: Ground) -> Found:
     """T1: killed before a commit, right after one, at work and in recovery, again and again."""
     kills, seconds = ground.times(20, least=4), ground.seconds(600)
-    with ground.rig(load(int(RATE * seconds), ground.seed), seconds) as rig:
+    with (
+        ground.rig(load(int(RATE * seconds), ground.seed), seconds) as rig,
+        Progress(rig) as progress,
+    ):
         rig.allow(0.0)
         rig.flow()
         for group in range(-(-kills // 4)):
@@ -35,9 +39,10 @@ def kill_9(ground: Ground) -> Found:
             rig.allow((rig.kills + 1) / (kills + 1))
             rig.kill(worker, dead, rig.chance.uniform(0.3, 3.0))
             worker.says("worker started again", times=4)
+            progress.again(rig.harms[-1])
             if rig.kills < kills:
                 assert worker.stop() == 0
-        return conclude(rig)
+        return conclude(rig, **standstills(progress.flushes, rig.harms))
 
 
 def rebalance(ground: Ground) -> Found:
@@ -103,7 +108,9 @@ def broker(ground: Ground) -> Found:
     with (
         EmbeddedKafka(ground.folder / "t3-kafka", port=0) as kafka,
         ground.rig(load(int(RATE * seconds), ground.seed), seconds, kafka) as rig,
+        Progress(rig) as progress,
     ):
+        up: list[float] = []
         worker = rig.worker()
         worker.owns()
         rig.allow(0.0)
@@ -113,10 +120,20 @@ def broker(ground: Ground) -> Found:
             rig.allow((n + 1) / (steps + 1))
             rig.gone((n + 0.5) / (steps + 1))
             next(ways)()
+            rig.harms.append(time.time())
             ground.told(f"{n + 1} broker restarts")
             # What is sent meanwhile waits in the producer.
             time.sleep(1.0 if n < restarts else outages[n - restarts])
             kafka.start()
+            up.append(time.time())
+            progress.again(up[-1])
         if outages:
             assert "ended with exit code 3" in worker.said, "an outage of 150 s ended no worker"
-        return conclude(rig, broker_restarts=steps)
+        # How long the broker itself takes to start is the machine's matter.
+        after_start = standstills(progress.flushes, up)["counting_again_max_s"]
+        return conclude(
+            rig,
+            broker_restarts=steps,
+            after_start_max_s=after_start,
+            **standstills(progress.flushes, rig.harms),
+        )

@@ -1,10 +1,11 @@
-"""When each partition of a stage last made something durable: how long counting stood still."""
+"""When each partition of a stage made something durable: how long a harm kept it from that."""
 
 import asyncio
 import contextlib
+import statistics
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -13,9 +14,11 @@ from monitor.stream.tables import OFFSETS_KEY
 from tests.e2e.logs import PARTITIONS
 from tests.faults.rig import Rig, until
 
-#: They flush whatever is sent; respond has nothing to do where nothing drifts.
+#: They flush every few seconds, whatever is sent; respond has nothing to do where nothing drifts.
 STAGES = ("observe", "evaluate")
 Unit = tuple[str, int]
+#: When the broker took a flush, and when it could be read: seconds since the epoch.
+Flush = tuple[float, float]
 
 
 class Progress:
@@ -23,11 +26,10 @@ class Progress:
 
     def __init__(self, rig: Rig) -> None:
         self._rig = rig
-        #: Of each flush: when the broker took it (s since the epoch), and when it could be read.
-        self._flushes: dict[Unit, list[tuple[float, float]]] = {
+        self.flushes: dict[Unit, list[Flush]] = {
             (stage, n): [] for stage in STAGES for n in range(PARTITIONS)
         }
-        self._stop = threading.Event()
+        self._over = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._follow()), daemon=True)
 
     def __enter__(self) -> "Progress":
@@ -35,28 +37,15 @@ class Progress:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stop.set()
+        self._over.set()
         self._thread.join(30.0)
 
-    def again_s(self, moment: float, seconds: float = 60.0) -> float:
-        """Wait until every partition has flushed since a moment; how long the slowest took, in s.
-
-        A flush that was under way at that moment, and ended after it, is none of those.
-        """
-        until("counting again", lambda: all(self._since(moment)), seconds)
-        return max(first[0] for first in self._since(moment)) - moment
-
-    def steady(self) -> None:
-        """Wait until every partition has flushed from now on."""
-        self.again_s(time.time())
-
-    def _since(self, moment: float) -> Iterable[list[float]]:
-        for flushes in self._flushes.values():
-            yield [read for taken, read in list(flushes) if taken > moment][:1]
+    def again(self, since: float, seconds: float = 60.0) -> None:
+        """Wait until every partition has flushed since a moment."""
+        until("counting again", lambda: again_s(self.flushes, since) is not None, seconds)
 
     async def _follow(self) -> None:
-        namespace = self._rig.namespace
-        stages = {f"{namespace}.{stage}-state": stage for stage in STAGES}
+        stages = {f"{self._rig.namespace}.{stage}-state": stage for stage in STAGES}
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._rig.kafka.address,
             isolation_level="read_committed",
@@ -67,11 +56,48 @@ class Progress:
         await consumer.start()
         try:
             consumer.assign([TopicPartition(name, n) for name in stages for n in range(PARTITIONS)])
-            while not self._stop.is_set():
+            while not self._over.is_set():
                 with contextlib.suppress(KafkaError):
                     for tp, records in (await consumer.getmany(timeout_ms=100)).items():
                         taken = [r.timestamp / 1000 for r in records if r.key == OFFSETS_KEY]
                         read = time.time()
-                        self._flushes[stages[tp.topic], tp.partition] += [(t, read) for t in taken]
+                        self.flushes[stages[tp.topic], tp.partition] += [(t, read) for t in taken]
         finally:
             await consumer.stop()
+
+
+def again_s(
+    flushes: dict[Unit, list[Flush]], since: float, before: float = float("inf")
+) -> float | None:
+    """Seconds from a moment until every partition has flushed anew; None if one did not in time.
+
+    A flush that the broker had taken by then, and that was read only after it, is not a new one.
+
+    >>> again_s({("observe", 0): [(1.0, 9.0), (6.0, 7.0)], ("observe", 1): [(5.0, 8.0)]}, 4.0)
+    4.0
+    >>> again_s({("observe", 0): [(1.0, 9.0)]}, 4.0) is None
+    True
+    """
+    firsts = []
+    for some in flushes.values():
+        first = next((read for taken, read in list(some) if since < taken and read < before), None)
+        if first is None:
+            return None
+        firsts.append(first - since)
+    return max(firsts)
+
+
+def standstills(flushes: dict[Unit, list[Flush]], harms: Sequence[float]) -> dict[str, float]:
+    """Figures of how long counting stood still; a harm during another's recovery counts with it.
+
+    >>> flushes = {("observe", 0): [(3.0, 3.5), (14.0, 14.0)]}
+    >>> standstills(flushes, [1.0, 10.0, 11.0])
+    {'counting_again_max_s': 3.0, 'counting_again_median_s': 2.8}
+    """
+    ends = [*harms[1:], float("inf")]
+    times = [again_s(flushes, *span) for span in zip(harms, ends, strict=True)]
+    known = [round(seconds, 1) for seconds in times if seconds is not None]
+    return {
+        "counting_again_max_s": max(known, default=float("inf")),
+        "counting_again_median_s": round(statistics.median(known or [float("inf")]), 1),
+    }

@@ -100,6 +100,8 @@ class Rig:
         self.chance = random.Random(seed)
         self.workers: list[PatchedWorker] = []
         self.kills = 0
+        #: When harm was done, in seconds since the epoch.
+        self.harms: list[float] = []
         self.began = time.monotonic()
         folder.mkdir(parents=True, exist_ok=True)
         self.config = load.write(folder, kafka.address, self.namespace)
@@ -145,8 +147,9 @@ class Rig:
         self.killed()
 
     def killed(self) -> None:
-        """Count one that was killed."""
+        """Count one that was killed just now."""
         self.kills += 1
+        self.harms.append(time.time())
         self.told(f"{self.kills} killed")
 
     @contextlib.contextmanager

@@ -13,6 +13,8 @@ from tests.faults.load import Shares, load
 
 #: One fiftieth of what FAULTS.md asks for, and at least one of everything.
 SCALE = 0.012
+#: How long counting may stand still after a worker's death, in seconds.
+STANDSTILL_S = 15.0
 pytestmark = pytest.mark.timeout(600)
 
 
@@ -30,7 +32,9 @@ def exact(found: Found, **least: float) -> None:
 
 
 def test_t1_kill_9(ground: Ground) -> None:
-    exact(crashes.kill_9(ground), kills=4, rebalances=4)
+    found = crashes.kill_9(ground)
+    exact(found, kills=4, rebalances=4)
+    assert found.figures["counting_again_median_s"] <= STANDSTILL_S, found.figures
 
 
 def test_t2_rebalance_and_a_zombie(ground: Ground) -> None:

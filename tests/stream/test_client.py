@@ -1,6 +1,7 @@
 """Kafka's client while its broker is away: a few tries a second, and there again soon after it."""
 
 import asyncio
+import inspect
 import random
 import time
 from collections.abc import Callable, Coroutine
@@ -12,11 +13,20 @@ import aiokafka.consumer.consumer
 import aiokafka.producer.producer
 import pytest
 from aiokafka.client import AIOKafkaClient
+from aiokafka.conn import AIOKafkaConnection
 from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.stream import client as module
-from monitor.stream.client import FIRST_S, LONGEST_S, METADATA_S, Client, backoff_s
+from monitor.stream.client import (
+    ANSWER_S,
+    FIRST_S,
+    LONGEST_S,
+    METADATA_S,
+    Client,
+    ProducerClient,
+    backoff_s,
+)
 
 NODE = 1
 #: Of a second of a broker's absence, the tries of a client that does not wait are hundreds.
@@ -38,7 +48,9 @@ class Broker:
         await asyncio.sleep(0)
         if not self.there:
             raise OSError(111, "Connect call failed")
-        return SimpleNamespace(connected=lambda: True, send=self._answer, close=self._close)
+        return SimpleNamespace(
+            connected=lambda: True, send=self._answer, close=self._close, _request_timeout=40.0
+        )
 
     async def _close(self, **_: Any) -> None:
         pass
@@ -150,6 +162,25 @@ def test_the_wait_doubles_up_to_a_limit_with_a_fifth_of_jitter(failures: int, se
     assert 0.8 * plain <= backoff_s(failures, random.Random(seed)) <= 1.2 * plain
 
 
+@pytest.mark.parametrize(("cls", "wait_s"), [(Client, 40.0), (ProducerClient, ANSWER_S)])
+def test_a_producer_waits_less_long_for_an_answer_than_for_a_delivery(
+    cls: type[Client], wait_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A consumer waits for a whole rebalance, when it joins its group."""
+
+    async def story() -> None:
+        broker = Broker(monkeypatch)
+        broker.there = True
+        client = broker.client(cls)
+        connection = await client._get_conn(NODE)
+        assert connection._request_timeout == wait_s
+        await client.close()
+
+    play(story)
+    send = inspect.getsource(AIOKafkaConnection.send)
+    assert "return wait_for(fut, self._request_timeout)" in send
+
+
 def test_every_consumer_and_producer_of_the_process_does_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -161,7 +192,7 @@ def test_every_consumer_and_producer_of_the_process_does_so(
         consumer = aiokafka.AIOKafkaConsumer(bootstrap_servers="none:1")
         producer = aiokafka.AIOKafkaProducer(bootstrap_servers="none:1")
         assert isinstance(consumer._client, Client)
-        assert isinstance(producer.client, Client)
+        assert isinstance(producer.client, ProducerClient)
         await consumer.stop()
         await producer.stop()
 

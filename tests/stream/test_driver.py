@@ -29,12 +29,13 @@ from faust.types import TP, ConsumerMessage
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from monitor.errors import TopicMismatch
 from monitor.observe.model import Monitored
 from monitor.observe.store import DictStore
 from monitor.registry.specs import Config, KafkaSpec, ModelSpec
 from monitor.stream import driver
-from monitor.stream.app import WatchkeeperApp, Worker, build
-from monitor.stream.client import Client
+from monitor.stream.app import QUEUE, WatchkeeperApp, Worker, build
+from monitor.stream.client import Client, ProducerClient
 from monitor.stream.driver import Chunk, Consumer, Scheduler
 from monitor.stream.records import PartitionRecords
 
@@ -73,6 +74,8 @@ class Thread:
     commits: list[dict[TP, int]] = field(default_factory=list)
     assigned: set[TP] = field(default_factory=lambda: {T, OTHER, UNCHUNKED})
     committed: dict[TP, int] = field(default_factory=dict)
+    #: What aiokafka knows of partitions.
+    ends: dict[Any, Any] = field(default_factory=dict)
     #: Where Faust would hang it into its tree of services.
     beacon: None = None
 
@@ -91,6 +94,11 @@ class Thread:
     async def commit(self, offsets: dict[TP, int]) -> bool:
         self.commits.append(dict(offsets))
         return True
+
+    def _ensure_consumer(self) -> Any:
+        assignment = SimpleNamespace(tps=set(self.ends), state_value=self.ends.__getitem__)
+        subscription = SimpleNamespace(subscription=SimpleNamespace(assignment=assignment))
+        return SimpleNamespace(_subscription=subscription)
 
     async def getmany(self, active: Any, timeout: float) -> Any:
         fetched = self.fetches.popleft()
@@ -300,6 +308,9 @@ def test_the_versions_are_pinned_that_all_this_was_written_for() -> None:
 def test_the_scheme_is_registered(app: App) -> None:
     assert drivers.TRANSPORTS[driver.SCHEME] == "monitor.stream.driver:Transport"
     assert isinstance(app.transport, driver.Transport)
+    assert fetcher.PartitionRecords is PartitionRecords
+    assert aiokafka.consumer.consumer.AIOKafkaClient is Client
+    assert aiokafka.producer.producer.AIOKafkaClient is ProducerClient
 
 
 # -- chunks -------------------------------------------------------------------------------------
@@ -359,6 +370,18 @@ def test_a_first_chunk_of_one_record_does_not_stop_commits_for_ever(consumer: Co
     assert found == [1, 101, 201]
 
 
+def test_gaps_are_kept_for_topics_that_are_not_chunked_alone(run: Run, consumer: Consumer) -> None:
+    """Nothing would ever take those of the others away."""
+
+    async def story() -> None:
+        await consumer._add_gap(T, 0, 99)
+        await consumer._add_gap(UNCHUNKED, 0, 99)
+        assert not consumer._gap.get(T)
+        assert consumer._gap[UNCHUNKED]
+
+    run(story())
+
+
 def test_nothing_is_committed_over_a_chunk_in_flight(consumer: Consumer) -> None:
     """Faust's own gaps would lose 50 to 249: acknowledging the third fills the gap before it."""
     consumer._committed_offset[T] = 50
@@ -410,9 +433,33 @@ def test_records_handed_out_already_are_trimmed(run: Run, consumer: Consumer) ->
         assert await fetch(consumer, {T: run_of(0, 4)}) == [[0, 1, 2], [3, 4]]
         assert await fetch(consumer, {T: run_of(2, 6)}) == [[5, 6]]
         assert await fetch(consumer, {T: run_of(3, 6)}) == []
+        consumer._thread.fetches.append({T: run_of(3, 6)})
+        assert await consumer._getmany({T}, 1.0) == {}
         assert await fetch(consumer, {T: run_of(7, 7), OTHER: run_of(0, 0)}) == [[7], [0]]
 
     run(story())
+
+
+def test_a_topic_recreated_under_a_worker_ends_it_for_good(
+    run: Run, app: App, consumer: Consumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """aiokafka goes on from its beginning; up to 500 all would be dropped as read already."""
+    refused: list[Exception] = []
+    monkeypatch.setattr(app, "refuse", refused.append)
+
+    async def story() -> None:
+        await consumer.seek(T, 500)
+        knows(consumer, 520, 520)
+        await fetch(consumer, {T: run_of(480, 519)})
+        assert refused == []
+        knows(consumer, 0, 20)
+        await fetch(consumer, {T: run_of(0, 19)})
+
+    run(story())
+    (reason,) = refused
+    assert isinstance(reason, TopicMismatch)
+    assert "w.predictions partition 0 ends at 20, but 520 records of it" in str(reason)
+    assert "start under a new namespace" in str(reason)
 
 
 def test_after_a_restore_reading_goes_on_where_our_own_state_stands(
@@ -494,6 +541,48 @@ def test_a_seek_of_one_partition_forgets_its_chunks(run: Run, consumer: Consumer
     run(story())
 
 
+def test_chunks_in_flight_before_a_seek_of_one_partition_are_never_committed(
+    run: Run, consumer: Consumer
+) -> None:
+    async def story() -> None:
+        old = deliver(consumer, 0, 9)
+        await consumer.seek(T, 5)
+        consumer.ack(old)
+        assert committable(consumer) is None
+
+    run(story())
+
+
+def test_a_fetch_from_before_a_seek_of_one_partition_is_dropped(
+    run: Run, consumer: Consumer
+) -> None:
+    async def slow() -> dict[TP, list[Record]]:
+        await consumer.seek(T, 40)
+        return {T: run_of(100, 109)}
+
+    async def story() -> None:
+        assert await fetch(consumer, slow) == []
+        assert consumer._thread.seeks == [(T, 40), (T, 40)]
+
+    run(story())
+
+
+def test_after_a_seek_the_flow_goes_on_and_only_what_is_ours_is_read_again(
+    run: Run, consumer: Consumer
+) -> None:
+    async def story() -> None:
+        consumer.stop_flow()
+        await consumer.perform_seek()
+        assert await fetch(consumer, {T: run_of(0, 4), OTHER: run_of(0, 4)}) == []
+        consumer._thread.assigned = {T}
+        consumer._thread.seeks.clear()
+        consumer.resume_flow()
+        assert consumer.flow_active
+        assert consumer._thread.seeks == [(T, 0)]
+
+    run(story())
+
+
 def test_a_fetcher_that_lost_a_partition_reads_all_again(run: Run, consumer: Consumer) -> None:
     """aiokafka raises KeyError while a broker restarts; what it had drained for others is gone."""
 
@@ -515,9 +604,14 @@ def test_before_partitions_go_all_is_flushed_then_committed(
 ) -> None:
     """Faust drops its acknowledgements first, and what they were for is read again (#502)."""
     message = deliver(consumer, 0, 4)
+    queue = app.FlowControlQueue(maxsize=QUEUE, clear_on_resume=True)
+    app.flow_control.resume()
+    queue.put_nowait("a chunk that would be applied after the flush")
 
     async def release() -> None:
         app.calls.append("release")
+        assert not app.flow_control.is_active()
+        assert queue.empty()
         consumer.ack(message)
 
     async def revoked(self: Any, partitions: set[TP]) -> None:
@@ -622,16 +716,17 @@ def test_a_worker_that_stops_leaves_its_group(
 # -- caught up ----------------------------------------------------------------------------------
 
 
+def knows(consumer: Consumer, position: int | None, end: int | None) -> None:
+    """aiokafka stands at a position of partition 0, and has been told its end."""
+    consumer._thread.ends[aiokafka.TopicPartition(*T)] = SimpleNamespace(
+        highwater=end, has_valid_position=position is not None, position=position
+    )
+
+
 def caught_up(
     consumer: Consumer, position: int | None, end: int | None, applied: int, cursor: int = 0
 ) -> bool:
-    state = SimpleNamespace(
-        highwater=end, has_valid_position=position is not None, position=position
-    )
-    tp = aiokafka.TopicPartition(*T)
-    assignment = SimpleNamespace(tps={tp}, state_value={tp: state}.__getitem__)
-    subscription = SimpleNamespace(subscription=SimpleNamespace(assignment=assignment))
-    consumer._thread._ensure_consumer = lambda: SimpleNamespace(_subscription=subscription)
+    knows(consumer, position, end)
     consumer._cursor[T] = cursor
     return consumer.caught_up(T, applied)
 
@@ -658,20 +753,32 @@ def test_an_empty_partition_is_idle(consumer: Consumer) -> None:
 # -- the settings that the promises rest on -----------------------------------------------------
 
 
+@pytest.fixture(params=[None, "one"])
+def member(request: pytest.FixtureRequest) -> str | None:
+    """The name of a supervised worker in its group; others have none."""
+    name: str | None = request.param
+    return name
+
+
 @pytest.fixture
 def built(run: Run, monkeypatch: pytest.MonkeyPatch) -> WatchkeeperApp:
+    return make(monkeypatch)
+
+
+def make(monkeypatch: pytest.MonkeyPatch, member: str | None = None) -> WatchkeeperApp:
     monkeypatch.setattr(Consumer, "_new_consumer_thread", lambda self: Thread())
     config = Config(
         namespace="w",
         kafka=KafkaSpec(bootstrap="none:1", partitions=2),
         models=(ModelSpec(id="m"),),
     )
-    return build(config, [Monitored(config.models[0], None)], lambda n: DictStore())
+    return build(config, [Monitored(config.models[0], None)], lambda n: DictStore(), member)
 
 
 def test_the_consumer_reads_what_is_committed_from_the_start(
-    built: WatchkeeperApp, monkeypatch: pytest.MonkeyPatch
+    run: Run, member: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    built = make(monkeypatch, member)
     made: dict[str, Any] = {}
     monkeypatch.setattr(driver.aiokafka, "AIOKafkaConsumer", made.update)
     monkeypatch.setattr(driver.ConsumerThread, "app", built, raising=False)
@@ -682,6 +789,7 @@ def test_the_consumer_reads_what_is_committed_from_the_start(
     assert made["enable_auto_commit"] is False
     assert made["bootstrap_servers"] == ["none:1"]
     assert made["request_timeout_ms"] == 60_000
+    assert made["group_instance_id"] == member
     (assignor,) = made["partition_assignment_strategy"]
     assert assignor.name == "watchkeeper-units"
 
@@ -689,6 +797,49 @@ def test_the_consumer_reads_what_is_committed_from_the_start(
 def test_a_restore_may_take_longer_than_a_request(built: WatchkeeperApp) -> None:
     """Faust gives `perform_seek` up after this time, in silence, and never reads again."""
     assert built.conf.broker_request_timeout >= 3600
+
+
+def test_a_queue_holds_no_more_than_a_few_chunks(built: WatchkeeperApp, run: Run) -> None:
+    """Faust's default is 4,096 of them: all of a backlog would lie in memory."""
+
+    async def story() -> None:
+        built.finalize()
+        queues = [agent.stream().channel.queue for agent in built.agents.values()]
+        assert [queue.maxsize for queue in queues] == [QUEUE] * 5
+
+    run(story())
+
+
+def test_a_chunk_from_before_a_seek_is_let_go(built: WatchkeeperApp, run: Run) -> None:
+    """It waited to get into a full queue: applied out of order, it would hide those before it."""
+    seen = []
+
+    async def process(topic: str, partition: int, chunk: Any, event: Any) -> None:
+        seen.append([r.offset for r in chunk])
+        event.ack()
+
+    built.runner.process = process  # type: ignore[method-assign]
+    agent = built.agents["watchkeeper.w.labels"]
+    tp = TP("w.labels", 1)
+
+    async def story() -> None:
+        built.finalize()
+        built.flow_control.resume()
+        consumer = built.consumer
+        async with agent.test_context() as testing:
+            for first in (10, 20):
+                stale = Chunk(run_of(first, first + 2))
+                consumer._to_message(tp, stale)
+                if first == 10:
+                    consumer._forget([tp])
+                await testing.put(stale, partition=1, wait=False)
+            for _ in range(100):
+                if seen:
+                    break
+                await asyncio.sleep(0.01)
+
+    run(story())
+    assert seen == [[20, 21, 22]]
 
 
 def test_an_agent_hands_whole_chunks_to_the_runner(built: WatchkeeperApp, run: Run) -> None:
