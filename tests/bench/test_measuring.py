@@ -1,8 +1,11 @@
 """The measuring is measured: known speeds are told as they are, and all forms say the same."""
 
+import argparse
 import asyncio
 import base64
+import contextlib
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -14,11 +17,11 @@ from rich.console import Console
 from monitor.registry.config import load_config
 from monitor.registry.limits import MAX_MODELS
 from monitor.registry.specs import MINUTE_MS, SECOND_MS
-from tests.bench import latency, workload
+from tests.bench import latency, sections, throughput, workload
 from tests.bench.figures import Figures
 from tests.bench.latency import MODELS, Closes
 from tests.bench.sections import LENGTHS, SCALES
-from tests.bench.setup import PARTITIONS
+from tests.bench.setup import PARTITIONS, Setup
 from tests.bench.throughput import Counted
 
 RATE, FLUSH_S = 1000, 2.0
@@ -128,6 +131,29 @@ def test_the_configuration_of_the_live_stream_is_valid_and_staggered() -> None:
     config = load_config(latency.config("127.0.0.1:1"), "latency.yaml")
     assert [model.disorder_ms for model in config.models] == [n * 1000 for n in range(MODELS)]
     assert {model.clock for model in config.models} == {"append"}
+
+
+def test_a_setup_that_fails_takes_no_figure_from_the_others(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    held: list[int] = []
+
+    def cost(address: str, setup: Setup, records: Sequence[bytes]) -> float:
+        held.append(setup.models)
+        if setup.models > 1:
+            raise AssertionError("it came to a halt")
+        return 10.0 * setup.workers
+
+    monkeypatch.setattr(sections, "_kafka", lambda: contextlib.nullcontext("nowhere"))
+    monkeypatch.setattr(throughput, "cost", cost)
+    figures = Figures(Console(quiet=True))
+    with pytest.raises(AssertionError, match=r"1,000 models: it came to a halt"):
+        sections.SECTIONS["scaling"](figures, argparse.Namespace(events=200, runs=2))
+    figures.report(tmp_path / "bench.json")
+    found = json.loads((tmp_path / "bench.json").read_text())
+    assert held == [1, 1, 1, 1000, 1, 1, 1]
+    assert found[f"{sections.TWO} ÷ {sections.ONE}"]["ratio"] == 2.0
+    assert not any("1,000 models" in name for name in found)
 
 
 def test_a_limit_that_is_missed_is_told(tmp_path: Any) -> None:
