@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from monitor.observe.model import Monitored
 from monitor.observe.partition import ObservePartition
 from monitor.panes.codec import unpack
-from monitor.panes.messages import InputPane, Progress, decode
+from monitor.panes.messages import InputPane, Message, decode
 from monitor.registry.specs import DataDriftSpec, WindowSpec
 from tests.observe.stream import MINUTE, T0, Rec, baseline, log, prediction, spec
 
@@ -43,7 +43,7 @@ class Source:
         self.partition = ObservePartition([model], 0, 1)
         self.rows: dict[bytes, bytes] = {}
         self.log: list[bytes] = []
-        self.sent: list[InputPane | Progress] = []
+        self.sent: list[Message] = []
 
     def read(self, records: list[Rec]) -> None:
         self.partition.apply("predictions", records)
@@ -52,16 +52,14 @@ class Source:
         flush = self.partition.drain({}, False, ())
         for key, row in flush.rows.items():
             if row is None:
-                del self.rows[key]
+                self.rows.pop(key, None)
             else:
                 self.rows[key] = row
         self.log += flush.log
         self.partition.committed(len(self.log) - 1 if flush.log else None)
         for output in flush.outputs:
             if output.topic == "panes":
-                message = decode(output.value)
-                assert isinstance(message, InputPane | Progress)
-                self.sent.append(message)
+                self.sent.append(decode(output.value))
 
     def crash(self) -> None:
         self.partition = ObservePartition([self.model], 0, 1)
