@@ -19,8 +19,8 @@ FIRST_S = 0.05
 LONGEST_S = 1.0
 #: Kafka's retry.backoff.ms: at least so long between two requests for metadata.
 METADATA_S = 0.1
-#: How long a producer waits for one answer; it may ask again, as each record is counted once.
-ANSWER_S = 8.0
+#: How long one answer may take: of fetches, 50 MB at 40 Mbit/s; a record sent twice counts once.
+ANSWER_S = 10.0
 
 
 def backoff_s(failures: int, chance: random.Random) -> float:
@@ -35,7 +35,14 @@ def backoff_s(failures: int, chance: random.Random) -> float:
 
 
 class Client(AIOKafkaClient):  # type: ignore[misc]
-    """Waits before it tries again: longer and longer for a node that cannot be reached."""
+    """Waits before it tries again: longer and longer for a node that cannot be reached.
+
+    Where no answer comes it asks again soon: aiokafka waits as long as for a whole rebalance, or
+    for a delivery with all of its tries.
+    """
+
+    #: Connections on which nothing takes a broker long; a consumer's coordinator may rebalance.
+    quick: tuple[int, ...] = (ConnectionGroup.DEFAULT,)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -52,6 +59,8 @@ class Client(AIOKafkaClient):  # type: ignore[misc]
         connection = await super()._get_conn(node_id, group=group, no_hint=no_hint)
         if connection is not None:
             self._failed.pop(node_id, None)
+            if group in self.quick:
+                connection._request_timeout = min(connection._request_timeout, ANSWER_S)
         else:
             failures, due = self._failed.get(node_id, (0, 0.0))
             now = time.monotonic()
@@ -69,17 +78,9 @@ class Client(AIOKafkaClient):  # type: ignore[misc]
 
 
 class ProducerClient(Client):
-    """Asks again soon where no answer comes: none of a producer's requests takes a broker long.
+    """None of a producer's requests takes a broker long: its coordinators answer at once too."""
 
-    A broker that is just starting leaves one unanswered now and then. aiokafka waits for it as long
-    as for a delivery with all of its tries, and for so long a partition stands still.
-    """
-
-    async def _get_conn(self, *args: Any, **given: Any) -> Any:
-        connection = await super()._get_conn(*args, **given)
-        if connection is not None:
-            connection._request_timeout = min(connection._request_timeout, ANSWER_S)
-        return connection
+    quick = (ConnectionGroup.DEFAULT, ConnectionGroup.COORDINATION)
 
 
 def back_off() -> None:

@@ -12,7 +12,7 @@ import aiokafka.client
 import aiokafka.consumer.consumer
 import aiokafka.producer.producer
 import pytest
-from aiokafka.client import AIOKafkaClient
+from aiokafka.client import AIOKafkaClient, ConnectionGroup
 from aiokafka.conn import AIOKafkaConnection
 from hypothesis import given
 from hypothesis import strategies as st
@@ -162,17 +162,25 @@ def test_the_wait_doubles_up_to_a_limit_with_a_fifth_of_jitter(failures: int, se
     assert 0.8 * plain <= backoff_s(failures, random.Random(seed)) <= 1.2 * plain
 
 
-@pytest.mark.parametrize(("cls", "wait_s"), [(Client, 40.0), (ProducerClient, ANSWER_S)])
-def test_a_producer_waits_less_long_for_an_answer_than_for_a_delivery(
-    cls: type[Client], wait_s: float, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("cls", "group", "wait_s"),
+    [
+        (Client, ConnectionGroup.DEFAULT, ANSWER_S),
+        (Client, ConnectionGroup.COORDINATION, 40.0),
+        (ProducerClient, ConnectionGroup.DEFAULT, ANSWER_S),
+        (ProducerClient, ConnectionGroup.COORDINATION, ANSWER_S),
+    ],
+)
+def test_an_answer_is_waited_for_briefly_but_where_a_consumer_joins_its_group(
+    cls: type[Client], group: int, wait_s: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A consumer waits for a whole rebalance, when it joins its group."""
+    """There the broker answers when all members have come; elsewhere, at once or never."""
 
     async def story() -> None:
         broker = Broker(monkeypatch)
         broker.there = True
         client = broker.client(cls)
-        connection = await client._get_conn(NODE)
+        connection = await client._get_conn(NODE, group=group)
         assert connection._request_timeout == wait_s
         await client.close()
 

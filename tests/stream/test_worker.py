@@ -2,13 +2,16 @@
 
 import logging
 from pathlib import Path
+from types import SimpleNamespace
 
+import faust
 import pytest
 
 from monitor.cli.worker import worker_child
 from monitor.errors import BrokerUnreachable, TopicMissing
 from monitor.registry.specs import Config, KafkaSpec
 from monitor.stream import worker
+from monitor.stream.app import Worker
 
 CONFIG = Config(namespace="w", kafka=KafkaSpec(bootstrap="none:1"), models=())
 
@@ -61,3 +64,16 @@ def test_a_child_that_is_started_again_has_its_name_and_no_other_has_it() -> Non
     names = [child.argv[child.argv.index("--member") + 1] for child in (one, other)]
     assert len(set(names)) == 2
     assert all(names)
+
+
+def test_an_end_has_a_deadline_asked_for_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a signal, which a thread of its own takes, or by a failure."""
+    calls: list[str] = []
+    monkeypatch.setattr(faust.Worker, "on_worker_shutdown", lambda self: calls.append("faust"))
+    made = object.__new__(Worker)
+    made._stopping = SimpleNamespace(  # type: ignore[assignment]
+        watch=lambda: calls.append("watch"), begin=lambda: calls.append("begin")
+    )
+    made.install_signal_handlers()
+    made.on_worker_shutdown()
+    assert calls == ["watch", "begin", "faust"]
