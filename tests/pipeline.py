@@ -26,7 +26,6 @@ from monitor.stream.replay import Replay
 from tests.observe.stream import T0, Rec
 
 PARTITIONS = 3
-SOURCES = (*INPUTS, REKEYED)
 APPEND_MS = T0 + 10_000 * 3_600_000
 
 
@@ -69,9 +68,12 @@ class Pipeline:
         self.logs: dict[tuple[str, int], list[Rec]] = defaultdict(list)
         self.partitioner = DefaultPartitioner()
         n = range(PARTITIONS)
+        # Where nothing is sent on, no draw of a schedule is spent on it.
+        split = any(model.spec.repartition for model in models)
+        sources = (*INPUTS, REKEYED) if split else INPUTS
         self.units = [
             *(
-                Unit(lambda s, p=p: ObservePartition(models, p, PARTITIONS, s), SOURCES, p)
+                Unit(lambda s, p=p: ObservePartition(models, p, PARTITIONS, s), sources, p)
                 for p in n
             ),
             *(Unit(lambda s: EvaluatePartition(models, PARTITIONS), ("panes",), p) for p in n),
