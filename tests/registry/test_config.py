@@ -299,7 +299,7 @@ def of_kafka(extra: str) -> str:
         (of_model("repartition: maybe"), 2, 'repartition is "maybe"; expected true or false'),
         (of_model("columns: {}"), 2, '"columns" in the top level is not supported yet'),
         (of_model("owners: {bussiness: a}"), 2, 'unknown key "bussiness" in owners; did you mean'),
-        (of_model("window: {}"), 2, 'unknown key "window" in the top level; known: authority'),
+        (of_model("window: {}"), 2, 'unknown key "window" in the top level; known: approvers'),
         (of_model("hop: 1h"), 2, 'unknown key "hop" in the top level; it belongs in "window"'),
         (of_model("positive: [1]"), 2, "positive is a list; it must be text or a number"),
         (of_model("features: [a]"), 2, "features is a list; expected a mapping of keys"),
