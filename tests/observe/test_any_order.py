@@ -88,7 +88,7 @@ def story() -> dict[str, list[Any]]:
     approvals = [
         sign(
             {
-                "approval_id": f"a{n % 50}", "command_id": f"c{n % 70}", "model_id": "m",
+                "approval_id": f"a{n % 13}", "command_id": f"c{n % 17}", "model_id": "m",
                 "decision": "approve", "approver": "ada", "timestamp": APPEND_MS - n * HOUR,
             },
             ADA if n % 7 else FORGER,

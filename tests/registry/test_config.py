@@ -330,6 +330,12 @@ def of_kafka(extra: str) -> str:
         (of_model("baseline: {id: a, path: b}"), 2, '"id" in baseline is not supported yet'),
         (of_model("labels: {max_delay: 0s}"), 2, "labels.max_delay is 0s; it must be from 1m to"),
         (of_model("labels: {max_delay: 400d}"), 2, "labels.max_delay is 400d; it must be from 1m"),
+        (
+            of_model("approvers: [{name: ada, key: short}]"),
+            2,
+            'key is "short"; expected an Ed25519 public key: base64 of its 32 bytes, or the path',
+        ),
+        (of_model("approvers: [{name: ada, key: a.pem, roles: [x]}]"), 2, '"roles" in approvers'),
         (of_model("reviews: {max_delay: 0s}"), 2, "reviews.max_delay is 0s; it must be from 1m to"),
         (of_model("labels: {min_coverage: 0}"), 2, "min_coverage is 0; it must be more than 0"),
         (of_model("labels: {min_coverage: 1.1}"), 2, "min_coverage is 1.1; it must be at most 1"),
