@@ -72,9 +72,7 @@ class Pipeline:
         n = range(PARTITIONS)
         self.units = [
             *(
-                Unit(
-                    lambda s, p=p: ObservePartition(models, p, PARTITIONS, s, keyring), SOURCES, p
-                )
+                Unit(lambda s, p=p: ObservePartition(models, p, PARTITIONS, s, keyring), SOURCES, p)
                 for p in n
             ),
             *(Unit(lambda s: EvaluatePartition(models, PARTITIONS), ("panes",), p) for p in n),
