@@ -124,7 +124,8 @@ class ObservePartition:
             return
         self._read_to(topic, records[-1].timestamp)
         self.placement.verify(records)
-        split = self.splitter.states
+        # An approval names no prediction, and its key is the model's: it stays where it lies.
+        split = self.splitter.states if topic != "approvals" else {}
         self.accounting.add(topic, "read", self._take_all(topic, records, split))
 
     def _arrive(self, records: Sequence[Record]) -> None:
@@ -247,7 +248,7 @@ class ObservePartition:
         """Take note of records that lie elsewhere than their key says: labels don't find them."""
         state = self.states[model]
         for record in self.placement.misplaced(topic, model, records, state.reviewed):
-            if state.joins and topic != "reviews":
+            if state.joins and topic in ("predictions", "labels"):
                 self.losses.lose(topic, (record.offset, 0), model, "misplaced", events)
 
     def _take_columnar(self, topic: str, batch: Columnar, split: Mapping[str, ModelState]) -> None:
