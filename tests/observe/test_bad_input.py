@@ -181,6 +181,8 @@ ROWS = [
     Row("a review of a model that declares neither", "reviews", REVIEW,
         (DEAD, "reviews_undeclared", "add `reviews:`"), model=UNLABELLED),
     Row("an approval", "approvals", APPROVAL, COUNTED),
+    Row("an approval of a model with any keys", "approvals", APPROVAL, COUNTED,
+        model={"repartition": True}),
     Row("an approval that is signed with more", "approvals",
         sign(UNSIGNED | {"reason": "großes Übel"}, ADA), COUNTED),
     Row("an approval of nobody", "approvals", {"approval_id": "a", "signature": "forged"},
