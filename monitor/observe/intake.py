@@ -249,9 +249,7 @@ class Intake:
         """
         kept = self._in_time("approvals", state, events)
         times, appended = events.times[kept], events.appended[kept]
-        found = self.marks.advance("approvals", state.id, appended)
-        # Time has come as far as the record itself says, even if it is the first.
-        now = np.maximum(found, appended)
+        now = self.marks.told("approvals", state.id, appended)
         late, memory = state.forgotten("approvals", times, now), state.memory
         memory.fetch_approvals([events.rows[k].approval_id for k in kept.tolist()])
         for k, time_ms, too_late, mark in zip(

@@ -255,8 +255,7 @@ def _approvals(log: Sequence[Entry], models: Mapping[str, Model], taken: Taken) 
         except Refused as refusal:
             taken.fates[entry.place] = _refused(refusal)
             continue
-        mark = max(now.get(model.id, -EVER) - model.disorder, entry.time)
-        now[model.id] = max(now.get(model.id, -EVER), entry.time)
+        mark = now[model.id] = max(now.get(model.id, -EVER), entry.time)
         key = (model.id, event["approval_id"])
         if time - time % HOUR + HOUR <= mark - 24 * HOUR - model.lateness - model.pane:
             fate = Fate("late", "late", model.id)
