@@ -15,6 +15,7 @@ from typing import Any
 from aiokafka.partitioner import DefaultPartitioner
 
 from monitor.evaluate.partition import EvaluatePartition
+from monitor.events.signatures import Keyring
 from monitor.observe.accounting import Accounting, total
 from monitor.observe.model import Monitored
 from monitor.observe.partition import INPUTS, ObservePartition
@@ -64,7 +65,7 @@ class Unit:
 class Pipeline:
     """All stages over logs in memory."""
 
-    def __init__(self, models: list[Monitored]) -> None:
+    def __init__(self, models: list[Monitored], keyring: Keyring | None = None) -> None:
         self.logs: dict[tuple[str, int], list[Rec]] = defaultdict(list)
         self.partitioner = DefaultPartitioner()
         n = range(PARTITIONS)
@@ -73,7 +74,7 @@ class Pipeline:
         sources = (*INPUTS, REKEYED) if split else INPUTS
         self.units = [
             *(
-                Unit(lambda s, p=p: ObservePartition(models, p, PARTITIONS, s), sources, p)
+                Unit(lambda s, p=p: ObservePartition(models, p, PARTITIONS, s, keyring), sources, p)
                 for p in n
             ),
             *(Unit(lambda s: EvaluatePartition(models, PARTITIONS), ("panes",), p) for p in n),
@@ -96,14 +97,15 @@ class Pipeline:
         log.append(Rec(len(log), append_ms or APPEND_MS, value, key))
 
     def produce(self, topic: str, events: list[Any]) -> None:
-        """Append input events, keyed by prediction id; ends of streams go everywhere."""
+        """Append input events, keyed by prediction or model; ends of streams go everywhere."""
         for event in events:
             value = event if isinstance(event, bytes) else json.dumps(event).encode()
             if isinstance(event, dict) and event.get("type") == "end_of_stream":
                 for n in range(PARTITIONS):
                     self.append(topic, b"", value, n)
             else:
-                key = event.get("prediction_id", "") if isinstance(event, dict) else "bytes"
+                by = "model_id" if topic == "approvals" else "prediction_id"
+                key = event.get(by, "") if isinstance(event, dict) else "bytes"
                 self.append(topic, str(key).encode(), value)
 
     def read(self, unit: Unit, topic: str, most: int) -> int:

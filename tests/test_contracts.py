@@ -18,6 +18,7 @@ from monitor.events.cloudevents import CloudEvent, parse
 from monitor.events.schema import FOLDER, schemas
 from monitor.events.types import (
     ActionData,
+    Approval,
     ColumnarPredictions,
     DeadLetterData,
     EndOfStream,
@@ -37,6 +38,7 @@ TYPES: dict[str, Any] = {
     "columnar-predictions": ColumnarPredictions,
     "label": Label,
     "review": Review,
+    "approval": Approval,
     "end-of-stream": EndOfStream,
     "drift-event": CloudEvent[FindingData],
     "window-event": CloudEvent[WindowData],

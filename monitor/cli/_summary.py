@@ -1,7 +1,7 @@
 """A configuration in words: what is watched, over which windows, by which limits."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from monitor.baselines.baseline import Baseline
 from monitor.registry.durations import duration_text
@@ -11,8 +11,15 @@ from monitor.registry.specs import Config, ModelSpec, Thresholds, WindowSpec
 _INDENT = 20
 
 
-def summary(config: Config, models: Iterable[tuple[ModelSpec, Baseline | None, str | None]]) -> str:
-    """Return the text; each model with its baseline, or why that cannot be used."""
+def summary(
+    config: Config,
+    models: Iterable[tuple[ModelSpec, Baseline | None, str | None]],
+    approvers: Sequence[tuple[str, str]] = (),
+) -> str:
+    """Return the text; each model with its baseline, or why that cannot be used.
+
+    `approvers` are names with the ids of their keys.
+    """
     kafka = config.kafka
     protocol = kafka.security.protocol if kafka.security else "PLAINTEXT"
     lines = [
@@ -20,6 +27,8 @@ def summary(config: Config, models: Iterable[tuple[ModelSpec, Baseline | None, s
         f"Kafka at {kafka.bootstrap} ({protocol}), {_many(kafka.partitions, 'partition')}, "
         f"replication {kafka.replication}"
     ]
+    if approvers:
+        lines += ["", "approvals signed by " + ", ".join(f"{n} (key {k})" for n, k in approvers)]
     for spec, baseline, why in models:
         head = [spec.task, f"risk tier {spec.risk_tier}", f"authority {spec.authority}"]
         head += ["its events are the clock"] if spec.clock == "events" else []

@@ -12,7 +12,7 @@ from monitor.cli._summary import summary
 from monitor.errors import BaselineError
 from monitor.registry.footprint import footprint, most_remembered
 from monitor.registry.specs import Config, ModelSpec
-from monitor.stream.models import read_config, read_models
+from monitor.stream.models import read_config, read_keyring, read_models
 
 
 @click.command()
@@ -25,6 +25,7 @@ def command(config: str, as_json: bool) -> int:
     a baseline cannot be used.
     """
     loaded = read_config(Path(config))
+    keyring = read_keyring(loaded)
     missing: list[str] = []
     troubles: list[str] = [f"{config}: {text}" for text in overfull(loaded)]
     models: list[tuple[ModelSpec, Baseline | None, str | None]] = []
@@ -36,9 +37,9 @@ def command(config: str, as_json: bool) -> int:
         if baseline is not None:
             troubles += [f"{config}: model {spec.id}: {text}" for text in unfit(spec, baseline)]
     if as_json:
-        click.echo(_json(loaded, models, troubles))
+        click.echo(_json(loaded, models, keyring.holders(), troubles))
     else:
-        click.echo(summary(loaded, models))
+        click.echo(summary(loaded, models, keyring.holders()))
         for text in troubles:
             click.echo(text)
     if missing:
@@ -69,13 +70,17 @@ def _memory(config: Config, spec: ModelSpec) -> dict[str, float] | None:
 
 
 def _json(
-    config: Config, models: list[tuple[ModelSpec, Baseline | None, str | None]], troubles: list[str]
+    config: Config,
+    models: list[tuple[ModelSpec, Baseline | None, str | None]],
+    approvers: list[tuple[str, str]],
+    troubles: list[str],
 ) -> str:
     answer: dict[str, Any] = {
         "path": config.path,
         "namespace": config.namespace,
         "fine": not troubles and all(why is None for _, _, why in models),
         "problems": [why for _, _, why in models if why is not None] + troubles,
+        "approvers": [{"name": name, "key_id": key} for name, key in approvers],
         "models": [
             {
                 **msgspec.to_builtins(spec),

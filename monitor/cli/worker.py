@@ -8,7 +8,7 @@ import click
 
 from monitor.cli._fitness import refuse_unfit
 from monitor.errors import TopicMissing
-from monitor.stream.models import read_config, read_models
+from monitor.stream.models import read_config, read_keyring, read_models
 from monitor.stream.rocks import default_state_dir
 from monitor.stream.supervisor import Child, Supervisor
 
@@ -52,6 +52,7 @@ def command(
         work(settings, folder)
         return 0
     refuse_unfit(settings, read_models(settings))
+    read_keyring(settings)
     check_topics(settings)
     return Supervisor([worker_child(config, folder)]).run()
 

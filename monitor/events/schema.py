@@ -22,6 +22,7 @@ from monitor.events.cloudevents import (
 from monitor.events.types import (
     Action,
     ActionData,
+    Approval,
     ColumnarPredictions,
     DeadLetterData,
     EndOfStream,
@@ -42,6 +43,7 @@ _PLAIN: Mapping[str, type[msgspec.Struct]] = {
     "columnar-predictions": ColumnarPredictions,
     "label": Label,
     "review": Review,
+    "approval": Approval,
     "end-of-stream": EndOfStream,
 }
 _ENVELOPED: Mapping[str, tuple[Any, Iterable[str]]] = {

@@ -78,6 +78,7 @@ HealthReason = Literal[
     "stalled_partition",
 ]
 Authority = Literal["observe", "dry_run", "approve", "auto"]
+Decision = Literal["approve", "refuse"]
 Action = Literal["alert", "review_mode", "retraining", "rollback", "monitor_closely"]
 
 
@@ -171,6 +172,31 @@ class Review(Struct, frozen=True, kw_only=True, omit_defaults=True):
     human_confidence: float | None = None
     started_at: Timestamp | None = None
     batch_id: Identifier | None = None
+    schema_version: SchemaVersion = SCHEMA_VERSION
+
+
+class Approval(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A person's decision about one command, signed with Ed25519 by the key named in `key_id`.
+
+    Signed is the canonical JSON of all other fields: keys sorted, no whitespace, UTF-8.
+    """
+
+    approval_id: Identifier
+    command_id: Identifier
+    model_id: Identifier
+    decision: Decision
+    approver: Identifier
+    timestamp: Timestamp
+    key_id: Annotated[
+        str,
+        Meta(
+            pattern=r"^[0-9a-f]{16}$(?!\n)",
+            description="the first 16 hex digits of the SHA-256 of the public key",
+        ),
+    ]
+    signature: Annotated[
+        str, Meta(pattern=BASE64_PATTERN, description="base64 of 64 bytes", min_length=88)
+    ]
     schema_version: SchemaVersion = SCHEMA_VERSION
 
 

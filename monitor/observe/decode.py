@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 
 from monitor.events.limits import MAX_EVENT_BYTES, MAX_FEATURES, SCHEMA_MAJOR
-from monitor.events.types import EndOfStream, Outcome
+from monitor.events.signatures import Keyring
+from monitor.events.types import Decision, EndOfStream, Outcome
 from monitor.observe.columnar import Columnar
 from monitor.observe.columnar_decode import ColumnarDecoder
 from monitor.observe.columns import Columns
@@ -60,6 +61,18 @@ class ReviewRow(msgspec.Struct, gc=False):
     schema_version: SchemaVersion = f"{SCHEMA_MAJOR}.0"
 
 
+class ApprovalRow(msgspec.Struct, gc=False):
+    """A person's decision about one command, once its signature has been found to hold."""
+
+    approval_id: Identifier
+    command_id: Identifier
+    model_id: Identifier
+    decision: Decision
+    approver: Identifier
+    timestamp: Timestamp
+    schema_version: SchemaVersion = f"{SCHEMA_MAJOR}.0"
+
+
 def _plain(values: Sequence[bytes | None], objects: int) -> bool:
     """Whether a chunk has nothing that the fast decoder would skip over without a look.
 
@@ -80,9 +93,10 @@ def _plain(values: Sequence[bytes | None], objects: int) -> bool:
 
 
 class Decoder:
-    """Decodes the values of the three input topics for the registered models."""
+    """Decodes the values of the input topics for the registered models."""
 
-    def __init__(self, models: Iterable[Monitored]) -> None:
+    def __init__(self, models: Iterable[Monitored], keyring: Keyring | None = None) -> None:
+        self.keyring = keyring or Keyring()
         self.columns = {model.spec.id: Columns(model) for model in models}
         structs = [
             msgspec.defstruct(
@@ -119,6 +133,32 @@ class Decoder:
     def reviews(self, records: Sequence[Record]) -> list[Any]:
         """Decode each record to a ReviewRow, an EndOfStream or a Rejected."""
         return self._all(records, self._review.decode, self._slow, None, objects=1)
+
+    def approvals(self, records: Sequence[Record]) -> list[Any]:
+        """Decode each record to an ApprovalRow or a Rejected.
+
+        Nothing of a record is believed before its signature holds, and what is taken is the very
+        object that was signed.
+        """
+        return [self._approval(record.value) for record in records]
+
+    def _approval(self, value: bytes | None) -> Any:
+        try:
+            raw = parse(self._screened(value))
+        except Rejected as rejected:
+            return rejected
+        model_id = raw.get("model_id")
+        why = self.keyring.refusal(raw, by="approver")
+        if why is not None:
+            known = model_id if isinstance(model_id, str) and model_id in self.columns else None
+            return Rejected("bad_signature", why, model_id=known)
+        try:
+            known = self._known(model_id)
+            return msgspec.convert(raw, ApprovalRow)
+        except Rejected as rejected:
+            return rejected
+        except msgspec.ValidationError as error:
+            return explain(error, known)
 
     def _all(
         self,

@@ -1,4 +1,4 @@
-"""Decoded predictions, labels or reviews of one model into its state."""
+"""Decoded events of one model into its state."""
 
 import zlib
 from collections.abc import Callable
@@ -220,9 +220,7 @@ class Intake:
             kept.tolist(), times.tolist(), late.tolist(), found.tolist(), strict=True
         ):
             if too_late:
-                why = f"{_behind(time_ms, mark)}, so far that its like may be forgotten"
-                rejected = Rejected("late", why, outcome="late", model_id=state.id)
-                self._refuse("reviews", events, k, rejected)
+                self._too_late("reviews", state, events, k, time_ms, mark)
                 continue
             row, record = events.rows[k], events.records[k]
             key, crc = row.review_id, zlib.crc32(record.value or b"")
@@ -241,6 +239,39 @@ class Intake:
                 self.accounting.add("reviews", "counted")
             else:
                 self.reject("reviews", record, orphaned(state, "reviews", row.prediction_id))
+
+    def approvals(self, state: ModelState, events: Singles) -> None:
+        """Take approvals of one model whose signatures hold: each is counted once, by its id.
+
+        Here they end for now: there is no command yet that waits for one. Their clock is the
+        broker's, whatever the clock of the model is: who replays the past approves in the present.
+        An id is known in the partition where it came before, and the key is the model's.
+        """
+        kept = self._in_time("approvals", state, events)
+        times, appended = events.times[kept], events.appended[kept]
+        now = self.marks.told("approvals", state.id, appended)
+        late, memory = state.forgotten("approvals", times, now), state.memory
+        memory.fetch_approvals([events.rows[k].approval_id for k in kept.tolist()])
+        for k, time_ms, too_late, mark in zip(
+            kept.tolist(), times.tolist(), late.tolist(), now.tolist(), strict=True
+        ):
+            if too_late:
+                self._too_late("approvals", state, events, k, time_ms, mark)
+                continue
+            key, crc = events.rows[k].approval_id, zlib.crc32(events.records[k].value or b"")
+            before = memory.approvals.get(key)
+            if before is not None and not state.may_forget("approvals", before.time_ms, mark):
+                self._repeated("approvals", state, events, k, key, before.crc == crc)
+                continue
+            memory.approval(key, time_ms, crc)
+            self.accounting.add("approvals", "counted")
+
+    def _too_late(
+        self, topic: str, state: ModelState, events: Events, n: int, time_ms: int, mark_ms: int
+    ) -> None:
+        why = f"{_behind(time_ms, mark_ms)}, so far that its like may be forgotten"
+        rejected = Rejected("late", why, outcome="late", model_id=state.id)
+        self._refuse(topic, events, n, rejected)
 
     def _repeated(
         self, topic: str, state: ModelState, events: Events, n: int, key: str, same: bool

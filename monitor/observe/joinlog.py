@@ -21,7 +21,7 @@ Said = tuple[str, int, int, str, int]
 class Change(msgspec.Struct, array_like=True):
     """What one flush did to the memory of one model: predictions, labels and reviews by id.
 
-    What was made before `forgotten_ms` (reviews: `reviews_forgotten_ms`) was dropped before
+    What was made before `forgotten_ms` (reviews and approvals: their own times) was dropped before
     everything else of the flush; `orphans` are ids whose labels were given up after it. Replayed in
     this order, the log makes the same memory: a label of a prediction that is forgotten waits, and
     must not find it again. `traces` are what is left of the records of labels that wait, and stand
@@ -42,6 +42,8 @@ class Change(msgspec.Struct, array_like=True):
     review_traces: list[Trace] = []
     waiting_reviews: list[Said] = []
     orphan_reviews: list[str] = []
+    approvals_forgotten_ms: int = 0
+    approvals: list[tuple[str, int, int]] = []
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -63,8 +65,11 @@ def unpack_change(data: bytes) -> Change:
 def _cut(change: Change) -> Iterator[Change]:
     """The same change in pieces that stay under Kafka's 1 MB, in the order of `restore`."""
     model = change.model_id
-    if change.forgotten_ms or change.reviews_forgotten_ms:
-        yield Change(model, change.forgotten_ms, change.reviews_forgotten_ms)
+    forgotten = (
+        change.forgotten_ms, change.reviews_forgotten_ms, change.approvals_forgotten_ms
+    )  # fmt: skip
+    if any(forgotten):
+        yield Change(model, *forgotten[:2], approvals_forgotten_ms=forgotten[2])
     for n in range(0, len(change.predictions), ENTRIES):
         yield Change(model, predictions=change.predictions[n : n + ENTRIES])
     for traces, labels in _traced(change.traces, change.labels):
@@ -77,6 +82,8 @@ def _cut(change: Change) -> Iterator[Change]:
         yield Change(model, review_traces=traces, waiting_reviews=waiting)
     for n in range(0, len(change.orphan_reviews), ENTRIES):
         yield Change(model, orphan_reviews=change.orphan_reviews[n : n + ENTRIES])
+    for n in range(0, len(change.approvals), ENTRIES):
+        yield Change(model, approvals=change.approvals[n : n + ENTRIES])
 
 
 def _traced(

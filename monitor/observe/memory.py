@@ -18,11 +18,11 @@ from monitor.observe.joinlog import Change, pack_change
 from monitor.observe.outcomes import Chain, Label, in_reach, repeated, with_label
 from monitor.observe.rejection import Trace
 from monitor.observe.remembered import (
+    Known,
     Remembered,
-    Review,
     Seen,
     Writes,
-    review_row,
+    known_row,
     row,
     row_key,
     seen_row,
@@ -36,6 +36,7 @@ class Forgotten(msgspec.Struct, array_like=True):
 
     predictions_ms: int = 0
     reviews_ms: int = 0
+    approvals_ms: int = 0
 
 
 _waited = msgspec.msgpack.Decoder(Waited).decode
@@ -60,7 +61,8 @@ class Memory:
         self.review_delay_ms = review_delay_ms
         self.store: Store = DictStore() if store is None else store
         self._predictions = Remembered(self.store, model_id, ("p", "h", "c"), seen_row)
-        self._reviews = Remembered(self.store, model_id, ("r", "i", "d"), review_row)
+        self._reviews = Remembered(self.store, model_id, ("r", "i", "d"), known_row)
+        self._approvals = Remembered(self.store, model_id, ("a", "b", "e"), known_row)
         self._labels = Waiting()
         self._waiting_reviews = Waiting()
         self._kinds = (("w", self._labels), ("v", self._waiting_reviews))
@@ -78,9 +80,14 @@ class Memory:
         return self._predictions.at_hand
 
     @property
-    def reviews(self) -> dict[str, Review]:
+    def reviews(self) -> dict[str, Known]:
         """Reviews at hand."""
         return self._reviews.at_hand
+
+    @property
+    def approvals(self) -> dict[str, Known]:
+        """Approvals at hand."""
+        return self._approvals.at_hand
 
     @property
     def held(self) -> Held:
@@ -105,6 +112,10 @@ class Memory:
         """Have at hand what is remembered of reviews."""
         self._reviews.fetch(keys)
 
+    def fetch_approvals(self, keys: Iterable[str]) -> None:
+        """Have at hand what is remembered of approvals."""
+        self._approvals.fetch(keys)
+
     def predictions(self) -> Iterator[tuple[str, Seen]]:
         """Every prediction that is remembered, at hand or not."""
         return self._predictions.items()
@@ -128,8 +139,13 @@ class Memory:
 
     def review(self, key: str, time_ms: int, crc: int) -> None:
         """Take a review's id."""
-        self._reviews.take(key, Review(time_ms, crc))
+        self._reviews.take(key, Known(time_ms, crc))
         self._change.reviews.append((key, time_ms, crc))
+
+    def approval(self, key: str, time_ms: int, crc: int) -> None:
+        """Take an approval's id."""
+        self._approvals.take(key, Known(time_ms, crc))
+        self._change.approvals.append((key, time_ms, crc))
 
     def wait(self, key: str, review: Label, trace: Trace) -> None:
         """Let a review wait for its prediction, with the trace of its record."""
@@ -163,11 +179,12 @@ class Memory:
         lost = [trace for review, trace in waited if not in_reach(review, made, reach)]
         return Claimed(len(waited) - len(lost), 0, lost)
 
-    def forget(self, before_ms: int, reviews_before_ms: int) -> None:
-        """Drop predictions and reviews made before a time (rounded down to an hour)."""
-        if self._forget(before_ms, reviews_before_ms):
+    def forget(self, before_ms: int, reviews_before_ms: int, approvals_before_ms: int = 0) -> None:
+        """Drop what was made before a time of its kind (rounded down to an hour)."""
+        if self._forget(before_ms, reviews_before_ms, approvals_before_ms):
             self._change.forgotten_ms = max(before_ms, 0)
             self._change.reviews_forgotten_ms = max(reviews_before_ms, 0)
+            self._change.approvals_forgotten_ms = max(approvals_before_ms, 0)
 
     def orphans(self, before_ms: int) -> dict[str, Waited]:
         """Take out labels that came before a time and whose prediction never came."""
@@ -198,18 +215,24 @@ class Memory:
         self.writes = {}
         self._predictions.committed()
         self._reviews.committed()
+        self._approvals.committed()
 
     def _written(self, change: Change) -> Writes:
         writes: Writes = {}
         self._predictions.written(writes, ((key, made) for key, made, *_ in change.predictions))
         self._reviews.written(writes, ((key, made) for key, made, _ in change.reviews))
+        self._approvals.written(writes, ((key, made) for key, made, _ in change.approvals))
         for kind, waiting in self._kinds:
             dirty, waiting.dirty = waiting.dirty, set()
             for key in dirty:
                 waited = waiting.row(key)
                 writes[row_key(self.model_id, kind, key)] = row(waited) if waited else None
         if self._forgets:
-            now = Forgotten(self._predictions.forgotten_ms, self._reviews.forgotten_ms)
+            now = Forgotten(
+                self._predictions.forgotten_ms,
+                self._reviews.forgotten_ms,
+                self._approvals.forgotten_ms,
+            )
             writes[row_key(self.model_id, "f")] = row(now)
             self._forgets = False
         return writes
@@ -223,6 +246,7 @@ class Memory:
             held = _forgotten(forgotten)
             self._predictions.forgotten_ms = held.predictions_ms
             self._reviews.forgotten_ms = held.reviews_ms
+            self._approvals.forgotten_ms = held.approvals_ms
         for kind, waiting in self._kinds:
             prefix = row_key(self.model_id, kind)
             for at, value in self.store.scan(prefix):
@@ -230,7 +254,9 @@ class Memory:
 
     def restore(self, change: Change) -> None:
         """Apply a record of the log."""
-        self._forget(change.forgotten_ms, change.reviews_forgotten_ms)
+        self._forget(
+            change.forgotten_ms, change.reviews_forgotten_ms, change.approvals_forgotten_ms
+        )
         self.fetch([key for key, *_ in (*change.labels, *change.waiting_reviews)])
         for key, time_ms, version, prediction, crc in change.predictions:
             self._predictions.take(key, Seen(time_ms, version, prediction, crc))
@@ -241,7 +267,9 @@ class Memory:
         for key, timestamp, offset, label, known_ms in change.labels:
             self._label(key, Label(timestamp, offset, label, known_ms))
         for key, time_ms, crc in change.reviews:
-            self._reviews.take(key, Review(time_ms, crc))
+            self._reviews.take(key, Known(time_ms, crc))
+        for key, time_ms, crc in change.approvals:
+            self._approvals.take(key, Known(time_ms, crc))
         traces = {trace.offset: trace for trace in change.review_traces}
         for key, timestamp, offset, label, known_ms in change.waiting_reviews:
             # One that waited and was claimed within one flush is met here, after its prediction.
@@ -255,6 +283,7 @@ class Memory:
         # It is in the log already; only the store is to be told.
         self._change.predictions += change.predictions
         self._change.reviews += change.reviews
+        self._change.approvals += change.approvals
 
     def _label(self, key: str, label: Label) -> None:
         seen = self.seen.get(key)
@@ -267,8 +296,12 @@ class Memory:
             seen.chain = with_label(seen.chain, label)
             self._predictions.dirty.add(key)
 
-    def _forget(self, before_ms: int, reviews_before_ms: int) -> bool:
-        # Both, whatever the first says.
-        forgets = [self._predictions.forget(before_ms), self._reviews.forget(reviews_before_ms)]
+    def _forget(self, before_ms: int, reviews_before_ms: int, approvals_before_ms: int) -> bool:
+        # All of them, whatever the first says.
+        forgets = [
+            self._predictions.forget(before_ms),
+            self._reviews.forget(reviews_before_ms),
+            self._approvals.forget(approvals_before_ms),
+        ]
         self._forgets |= any(forgets)
         return any(forgets)

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from monitor.events.cloudevents import DEAD_LETTER, cloud_event, event_key
+from monitor.events.signatures import Keyring
 from monitor.events.types import EndOfStream
 from monitor.observe.accounting import Accounting
 from monitor.observe.batch import Predictions, SinglePredictions, Singles
@@ -36,7 +37,7 @@ from monitor.panes.messages import (
 )
 from monitor.registry.footprint import most_remembered
 
-INPUTS = ("predictions", "labels", "reviews")
+INPUTS = ("predictions", "labels", "reviews", "approvals")
 #: Rows that may wait to be binned; more are binned at once, so that memory stays bounded.
 PILE_LIMIT = 20_000
 _ROW = msgspec.msgpack.Encoder().encode
@@ -69,10 +70,11 @@ class ObservePartition:
         source: int,
         panes_partitions: int,
         store: Store | None = None,
+        keyring: Keyring | None = None,
     ) -> None:
         self.source = source
         self.panes_partitions = panes_partitions
-        self.decoder = Decoder(models)
+        self.decoder = Decoder(models, keyring)
         self.cache = Cache(store or DictStore(), [m.spec.id for m in models])
         self.states = {
             m.spec.id: ModelState(
@@ -122,7 +124,8 @@ class ObservePartition:
             return
         self._read_to(topic, records[-1].timestamp)
         self.placement.verify(records)
-        split = self.splitter.states
+        # An approval names no prediction, and its key is the model's: it stays where it lies.
+        split = self.splitter.states if topic != "approvals" else {}
         self.accounting.add(topic, "read", self._take_all(topic, records, split))
 
     def _arrive(self, records: Sequence[Record]) -> None:
@@ -234,8 +237,10 @@ class ObservePartition:
                 self._take(state, SinglePredictions(state.columns, rows, records, mistyped))
             elif topic == "labels":
                 self._relabelled[model] |= self.intake.labels(state, Singles(rows, records))
-            else:
+            elif topic == "reviews":
                 self.intake.reviews(state, Singles(rows, records))
+            else:
+                self.intake.approvals(state, Singles(rows, records))
 
     def _misplaced(
         self, topic: str, model: str, records: Sequence[Record], events: int = 1
@@ -243,7 +248,7 @@ class ObservePartition:
         """Take note of records that lie elsewhere than their key says: labels don't find them."""
         state = self.states[model]
         for record in self.placement.misplaced(topic, model, records, state.reviewed):
-            if state.joins and topic != "reviews":
+            if state.joins and topic in ("predictions", "labels"):
                 self.losses.lose(topic, (record.offset, 0), model, "misplaced", events)
 
     def _take_columnar(self, topic: str, batch: Columnar, split: Mapping[str, ModelState]) -> None:
@@ -302,7 +307,7 @@ class ObservePartition:
         return {
             (topic, model): boundaries(self.states[model], topic, self.marks.of(topic, model))
             for topic, model in self.marks.greatest
-            if topic != "reviews"
+            if topic in ("predictions", "labels")
         }
 
     def drain(self, offsets: Mapping[str, int], heartbeat: bool, idle: tuple[str, ...]) -> Flush:
@@ -446,8 +451,12 @@ class ObservePartition:
         """Drop what nothing can refer to any more."""
         of = {topic: state.horizon(topic, self.marks.of(topic, state.id)) for topic in INPUTS}
         predictions = min(of[topic] for topic in state.named_by)
-        # By their own watermark: it alone says which of them may still come, or come again.
-        state.memory.forget(predictions - state.pane_ms, of["reviews"] - state.pane_ms)
+        # By their own watermarks: those alone say which of them may still come, or come again.
+        state.memory.forget(
+            predictions - state.pane_ms,
+            of["reviews"] - state.pane_ms,
+            of["approvals"] - state.pane_ms,
+        )
         still, closed = state.pane_ms, self._closed(state)
         unsent = self._unsent[state.id]
         for key in [k for k in state.outcomes if k[1] + still <= closed and k not in unsent]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 Reason = Literal[
+    "bad_signature",
     "future_timestamp",
     "id_conflict",
     "labels_undeclared",
@@ -32,13 +33,17 @@ Reason = Literal[
 ]
 
 REMEDIES: Mapping[str, str] = {
+    "bad_signature": (
+        "If an approver sent it, sign the canonical JSON with a key of `approvers` in the "
+        "configuration, and name that key and its holder; if nobody did, somebody forges approvals."
+    ),
     "future_timestamp": (
         "Set the producer's clock, or send the time at which the event happened; the same record "
         "can be replayed once its time has come."
     ),
     "id_conflict": (
-        "Give every prediction and review an id of its own, and send retries byte for byte: the "
-        "first event of the id was counted, and this one says something else."
+        "Give every prediction, review and approval an id of its own, and send retries byte for "
+        "byte: the first event of the id was counted, and this one says something else."
     ),
     "labels_undeclared": (
         "Add `labels:` to the model's configuration, restart the workers, and replay; or stop "

@@ -12,14 +12,14 @@ from typing import Any, NamedTuple
 import msgspec
 
 from monitor.events.limits import HEAD_BYTES, MAX_EVENT_BYTES, MAX_ID
-from monitor.events.types import EndOfStream, Label, Prediction, Review
+from monitor.events.types import Approval, EndOfStream, Label, Prediction, Review
 from monitor.observe.model import Monitored
 
 REDACTED = "[redacted]"
 #: Not those that hold several values, nor free text, which may tell anything.
 _FIELDS = {
     name
-    for struct in (Prediction, Label, Review, EndOfStream)
+    for struct in (Prediction, Label, Review, Approval, EndOfStream)
     for name in (*struct.__struct_fields__, "type")
 } - {"features", "probabilities", "segment", "protected", "error"}
 

@@ -59,7 +59,7 @@ def explain(error: Exception, model_id: str | None) -> Rejected:
         reason = "schema_missing"
     elif path == "$.schema_version":
         reason = "schema_version"
-    elif "base64" in what or "enum value" in what:
+    elif "base64" in what or ("enum value" in what and path.endswith(".encoding")):
         reason = "schema_encoding"
     elif "matching regex" in what:
         reason = "limit_id"

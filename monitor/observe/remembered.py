@@ -30,8 +30,8 @@ class Seen(msgspec.Struct, array_like=True, gc=False):
     chain: tuple[Label, ...] = ()
 
 
-class Review(NamedTuple):
-    """A review as it is remembered: when, and its payload's CRC."""
+class Known(NamedTuple):
+    """A review or approval as it is remembered by its id: when, and its payload's CRC."""
 
     time_ms: int
     crc: int
@@ -43,11 +43,11 @@ class _Timed(msgspec.Struct, array_like=True):
     time_ms: int
 
 
-Entry = TypeVar("Entry", Seen, Review)
+Entry = TypeVar("Entry", Seen, Known)
 #: Letters of the kinds of rows: of entries by id, of their ids by the hour, and of their number.
 Kinds = tuple[str, str, str]
 seen_row = msgspec.msgpack.Decoder(Seen).decode
-review_row = msgspec.msgpack.Decoder(Review).decode
+known_row = msgspec.msgpack.Decoder(Known).decode
 row = msgspec.msgpack.Encoder().encode
 _timed = msgspec.msgpack.Decoder(_Timed).decode
 _number = msgspec.msgpack.Decoder(int).decode

@@ -21,6 +21,8 @@ from monitor.registry.footprint import MOST_REMEMBERED
 
 #: Versions of a model in one pane of one partition that are told apart.
 VERSIONS_LIMIT = 20
+#: A command waits minutes for its approval. The id of one that is older may be forgotten.
+APPROVAL_AGE_MS = 24 * HOUR_MS
 OTHER_VERSIONS = "__other__"
 
 
@@ -58,11 +60,12 @@ class ModelState:
         self.joins = model.spec.labels is not None
         self.reviewed = model.spec.review_delay_ms is not None
         self.remembers = model.spec.remembers
-        #: How long after a prediction something may still refer to it, by the topic it comes from.
+        #: How long after its time something may refer to an event, by the topic of what refers.
         self.delays = {
             "predictions": model.spec.join_ms,
             "labels": model.spec.labels.max_delay_ms if model.spec.labels else 0,
             "reviews": model.spec.review_delay_ms or 0,
+            "approvals": APPROVAL_AGE_MS,
         }
         #: The topics whose events name predictions: each may still ask for those of its delay.
         self.named_by = (

@@ -51,6 +51,18 @@ class Watermarks:
         if past and model_id not in self.led:
             past.take(times, appended)
 
+    def told(self, topic: str, model_id: str, appended: Times) -> Times:
+        """The broker's time at each record of a topic whose clock it is, its own included.
+
+        So it is for every model, whoever else leads its time.
+        """
+        if not len(appended):
+            return appended
+        before = self.greatest.get((topic, model_id), UNHEARD)
+        now = np.maximum(np.maximum.accumulate(appended), before)
+        self.greatest[topic, model_id] = int(now[-1])
+        return now
+
     def lead(self, topic: str, model_id: str, greatest_ms: int, append_ms: int) -> None:
         """Take the greatest event time of a model that is told its time, as of an append time."""
         if greatest_ms > self.greatest.get((topic, model_id), UNHEARD):

@@ -10,8 +10,8 @@ from monitor.registry.nodes import MappingNode, Node, ScalarNode, SequenceNode, 
 from monitor.registry.problems import Problems
 from monitor.registry.reading import WRONG, read
 from monitor.registry.resolve import resolve_model
-from monitor.registry.resolve_kafka import resolve_kafka
-from monitor.registry.specs import Config, KafkaSpec, MetricsSpec, ModelSpec
+from monitor.registry.resolve_shared import resolve_approvers, resolve_kafka
+from monitor.registry.specs import ApproverSpec, Config, KafkaSpec, MetricsSpec, ModelSpec
 
 
 def load_config(text: str, path: str) -> Config:
@@ -37,6 +37,7 @@ class _Reader:
         self.namespace: str | None = None
         self.kafka: KafkaSpec | None = None
         self.metrics: MetricsSpec | None = None
+        self.approvers: tuple[ApproverSpec, ...] | None = None
         self.models: list[ModelSpec] = []
         self.first_line: dict[str, int] = {}
         self.met = 0
@@ -53,6 +54,7 @@ class _Reader:
             namespace=self.namespace or "watchkeeper",
             kafka=self.kafka or KafkaSpec(),
             metrics=self.metrics or MetricsSpec(),
+            approvers=self.approvers or (),
             models=tuple(self.models),
             path=self.path,
         )
@@ -117,9 +119,9 @@ class _Reader:
         self.models.append(resolve_model(model, where, self.problems))
 
     def _shared(self, node: MappingNode, head: Any) -> None:
-        """Take over namespace, kafka and metrics, which one document of a file may set."""
+        """Take over what all models share, which one document of a file may set."""
         keys = {name: _line(key) for name, key in _names(node)}
-        for key in ("namespace", "kafka", "metrics"):
+        for key in ("namespace", "kafka", "metrics", "approvers"):
             if key in keys and getattr(self, key) is not None:
                 self.problems.add(keys[key], f'"{key}" is set twice; set it in one document only')
         if head is WRONG:
@@ -128,6 +130,8 @@ class _Reader:
             self.namespace = head.namespace
         if "kafka" in keys:
             self.kafka = resolve_kafka(head.kafka, self.folder, self.problems)
+        if "approvers" in keys:
+            self.approvers = resolve_approvers(head.approvers, self.folder, self.problems)
         if "metrics" in keys:
             self.metrics = MetricsSpec(host=head.metrics.host, port=head.metrics.port)
 

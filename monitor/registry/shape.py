@@ -291,6 +291,20 @@ class Metrics(Shape, frozen=True, kw_only=True):
     port: Annotated[int, Meta(ge=0, le=65535)] | None = 9464
 
 
+class Approver(Shape, frozen=True, kw_only=True):
+    """Who may approve commands; one who changes keys is there once for each that still holds."""
+
+    remedies: ClassVar[dict[str, str]] = {"roles": _LATER}
+    name: Identifier
+    key: Annotated[
+        str,
+        Meta(
+            pattern=r"^([A-Za-z0-9+/]{43}=|.+\.pem)$",
+            description="an Ed25519 public key: base64 of its 32 bytes, or the path of a .pem file",
+        ),
+    ]
+
+
 Namespace = Annotated[
     str,
     Meta(pattern=r"^[A-Za-z0-9._-]{1,100}$", description="1 to 100 letters, digits or . _ -"),
@@ -303,6 +317,7 @@ class File(Shape, frozen=True, kw_only=True):
     namespace: Namespace = "watchkeeper"
     kafka: Kafka = Kafka()
     metrics: Metrics = Metrics()
+    approvers: tuple[Approver, ...] = ()
     models: tuple[Model, ...] = ()
 
 
@@ -312,3 +327,4 @@ class Alone(Model, frozen=True, kw_only=True):
     namespace: Namespace = "watchkeeper"
     kafka: Kafka = Kafka()
     metrics: Metrics = Metrics()
+    approvers: tuple[Approver, ...] = ()

@@ -218,12 +218,20 @@ class MetricsSpec(Struct, frozen=True, kw_only=True):
     port: int | None = 9464
 
 
+class ApproverSpec(Struct, frozen=True, kw_only=True):
+    """Who may approve commands, and with which Ed25519 key: base64, or the path of a PEM file."""
+
+    name: str
+    key: str
+
+
 class Config(Struct, frozen=True, kw_only=True):
     """A whole configuration; `path` is the file that it came from."""
 
     namespace: str = "watchkeeper"
     kafka: KafkaSpec = KafkaSpec()
     metrics: MetricsSpec = MetricsSpec()
+    approvers: tuple[ApproverSpec, ...] = ()
     models: tuple[ModelSpec, ...] = ()
     path: str = ""
 

@@ -12,6 +12,7 @@ from faust.types import TP
 
 from monitor.connection import client_settings, group_name, topic_name
 from monitor.errors import WatchkeeperError
+from monitor.events.signatures import Keyring
 from monitor.observe.model import Monitored
 from monitor.observe.store import Store
 from monitor.registry.specs import Config
@@ -66,17 +67,19 @@ def build(
     config: Config,
     models: Sequence[Monitored],
     store: Callable[[int], Store],
+    keyring: Keyring | None = None,
     member: str | None = None,
 ) -> WatchkeeperApp:
     """Make the application of a configuration, ready for a Faust worker.
 
-    `store` opens the local store of a partition of observe. A `member` that comes back under its
-    name has its partitions at once, without a rebalance; no two workers may share one.
+    `store` opens the local store of a partition of observe; `keyring` has the approvers' keys. A
+    `member` that comes back under its name has its partitions at once, without a rebalance; no two
+    workers may share one.
     """
     driver.register()
     kafka, namespace = config.kafka, config.namespace
     settings = client_settings(kafka)
-    all_stages = stages(models, kafka.partitions, store)
+    all_stages = stages(models, kafka.partitions, store, keyring)
     app = WatchkeeperApp(
         group_name(namespace),
         broker=f"{driver.SCHEME}://{kafka.bootstrap}",

@@ -1,12 +1,18 @@
-"""The models that a worker watches: their specifications with their baselines, read from files."""
+"""What a worker reads from files: the configuration, the models' baselines, approvers' keys."""
 
+import base64
 from pathlib import Path
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from monitor.baselines.baseline import Baseline
 from monitor.errors import BaselineError, ConfigError
+from monitor.events.signatures import Keyring
 from monitor.observe.model import Monitored
 from monitor.registry.config import load_config
-from monitor.registry.specs import Config, ModelSpec
+from monitor.registry.specs import ApproverSpec, Config, ModelSpec
 
 
 def read_config(path: Path) -> Config:
@@ -22,6 +28,41 @@ def read_models(config: Config) -> tuple[Monitored, ...]:
     """The registered models with their baselines; raises BaselineError for one that is unfit."""
     folder = Path(config.path).parent
     return tuple(Monitored(spec, _baseline(spec, folder)) for spec in config.models)
+
+
+def read_keyring(config: Config) -> Keyring:
+    """The keys of those who may approve; raises ConfigError for one that cannot be used."""
+    keys: dict[bytes, str] = {}
+    for approver in config.approvers:
+        raw = _public_key(approver)
+        if raw in keys:
+            raise ConfigError(
+                f"{config.path}: approvers {keys[raw]} and {approver.name} have the same key; "
+                "nobody could tell who has signed"
+            )
+        keys[raw] = approver.name
+    return Keyring((name, raw) for raw, name in keys.items())
+
+
+def _public_key(approver: ApproverSpec) -> bytes:
+    if not approver.key.endswith(".pem"):
+        return base64.b64decode(approver.key)
+    path = Path(approver.key)
+    try:
+        key = load_pem_public_key(path.read_bytes())
+    except OSError as error:
+        raise ConfigError(f"{path}: the key of {approver.name} cannot be read: {error}") from None
+    except (ValueError, UnsupportedAlgorithm):
+        raise ConfigError(
+            f"{path}: no public key in PEM; write that of {approver.name} with "
+            "`openssl pkey -in PRIVATE.pem -pubout`"
+        ) from None
+    if not isinstance(key, Ed25519PublicKey):
+        raise ConfigError(
+            f"{path}: a key of another kind; approvals are signed with Ed25519: make one with "
+            "`openssl genpkey -algorithm ed25519`"
+        )
+    return key.public_bytes_raw()
 
 
 def _baseline(spec: ModelSpec, folder: Path) -> Baseline | None:

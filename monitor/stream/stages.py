@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from monitor.evaluate.partition import EvaluatePartition
+from monitor.events.signatures import Keyring
 from monitor.observe.model import Monitored
 from monitor.observe.partition import INPUTS, ObservePartition
 from monitor.observe.split import REKEYED
@@ -29,16 +30,19 @@ class Stage:
 
 
 def stages(
-    models: Sequence[Monitored], partitions: int, store: Callable[[int], Store]
+    models: Sequence[Monitored],
+    partitions: int,
+    store: Callable[[int], Store],
+    keyring: Keyring | None = None,
 ) -> tuple[Stage, ...]:
     """Observe, evaluate and respond for the registered models.
 
-    `store` opens the local store of a partition of observe.
+    `store` opens the local store of a partition of observe; `keyring` has the approvers' keys.
     """
     return (
         Stage(
             "observe", (*INPUTS, REKEYED), "observe-state", "join-log", True,
-            lambda n: ObservePartition(models, n, partitions, store(n)),
+            lambda n: ObservePartition(models, n, partitions, store(n), keyring),
         ),
         Stage(
             "evaluate", ("panes",), "evaluate-state", None, False,

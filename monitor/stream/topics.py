@@ -118,7 +118,7 @@ TOPICS: tuple[Topic, ...] = (
     Topic("labels", "in", "Label", "prediction_id", "inputs", _WEEK),
     Topic("reviews", "in", "Review", "prediction_id", "inputs", _WEEK),
     Topic("vendor-notices", "in", "VendorNotice", "model_id", "models", _MONTH),
-    Topic("approvals", "in", "Approval", "model_id", "models", _MONTH),
+    Topic("approvals", "in", "Approval", "model_id", "inputs", _MONTH),
     Topic("business-metrics", "in", "BusinessMetric", "model_id", "models", _MONTH),
     Topic("rekeyed", "between", "record of an input", "prediction_id", "inputs", _WEEK),
     Topic("panes", "between", "Pane", "model_id", "models", "lateness"),

@@ -10,7 +10,7 @@ from monitor.errors import BrokerUnreachable, TopicMissing
 from monitor.registry.specs import Config
 from monitor.stream.app import build, run
 from monitor.stream.logs import speak
-from monitor.stream.models import read_models
+from monitor.stream.models import read_keyring, read_models
 from monitor.stream.rocks import Slot
 from monitor.stream.topics import missing_topics
 
@@ -65,11 +65,11 @@ def work(config: Config, state_dir: Path, member: str | None = None) -> None:
     there before. Without a name it is refused.
     """
     speak()
-    models = read_models(config)
+    models, keyring = read_models(config), read_keyring(config)
     if member is None:
         check_topics(config)
     else:
         await_topics(config)
-    app = build(config, models, Slot(state_dir, config.namespace).store, member)
+    app = build(config, models, Slot(state_dir, config.namespace).store, keyring, member)
     collect_rarely()
     run(app)

@@ -20,7 +20,7 @@ from tests.e2e.oracle.intake import Entry
 from tests.e2e.scenario import Sent
 
 PARTITIONS = 4
-INPUTS = ("predictions", "labels", "reviews")
+INPUTS = ("predictions", "labels", "reviews", "approvals")
 RESPONSES = ("alerts", "review-mode", "retraining", "rollbacks")
 OUTPUTS = ("drift-events", *RESPONSES, "dead-letters", "late", "panes")
 #: What each stage reads, and where it says how far it has come.

@@ -3,6 +3,8 @@
 The generator decides what is sent; what must come of it is the oracle's to say, from the log.
 """
 
+import base64
+import hashlib
 import json
 from bisect import bisect_right
 from collections import Counter
@@ -11,12 +13,23 @@ from dataclasses import dataclass, replace
 from functools import cache
 from itertools import accumulate
 from pathlib import Path
+from time import time_ns
 from typing import Any
 
 import numpy as np
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from monitor.baselines.build import build_baseline
-from tests.e2e.oracle.setting import HOUR, MINUTE, SECOND, Model, Reference, Signal, edges_in
+from tests.e2e.oracle.setting import (
+    APPROVERS,
+    HOUR,
+    MINUTE,
+    SECOND,
+    Model,
+    Reference,
+    Signal,
+    edges_in,
+)
 
 T0 = 1_709_510_400_000  # 2024-03-04T00:00:00Z
 KINDS = {
@@ -59,7 +72,11 @@ class Scenario:
             (folder / name).write_bytes(file)
         path = folder / "models.yaml"
         kafka = f'kafka: {{bootstrap: "{bootstrap}", partitions: {partitions}}}'
-        lines = [f"namespace: {namespace}", kafka, "models:"]
+        who = [
+            {"name": name, "key": base64.b64encode(_public(APPROVERS[name])).decode()}
+            for name in APPROVERS
+        ]
+        lines = [f"namespace: {namespace}", kafka, f"approvers: {json.dumps(who)}", "models:"]
         path.write_text("\n".join([*lines, *map(_yaml, self.models)]) + "\n", encoding="utf-8")
         return path
 
@@ -120,11 +137,13 @@ def scenario(
     seed: int = 1,
     sending: Sending | None = None,
     poison: float | None = None,
+    now: int | None = None,
 ) -> Scenario:
     """Two days by default, `rate` predictions an hour of the greatest of four models.
 
     `sending` draws the mishaps of predictions in another way, `poison` is the share of records
-    that nobody can use; each class of them occurs at least once.
+    that nobody can use; each class of them occurs at least once. People approve `now`, in ms:
+    however old the stream is, their clock is the broker's.
     """
     rng = np.random.default_rng(seed)
     least = rate * 2 // 5
@@ -142,7 +161,8 @@ def scenario(
     arrivals = [*_traffic(models, hours, rate, rng, sending or _prediction)]
     arrivals += _unusable(arrivals, hours, rng, poison)
     arrivals.sort(key=lambda pair: pair[0])
-    return Scenario(models, files, (*(sent for _, sent in arrivals), *_ends(models)))
+    approvals = _approvals(models, time_ns() // 10**6 if now is None else now)
+    return Scenario(models, files, (*(sent for _, sent in arrivals), *approvals, *_ends(models)))
 
 
 def live(window: Signal, since: int, until: int, rate: int = 40, seed: int = 2) -> Scenario:
@@ -476,6 +496,54 @@ def _review(event: dict[str, Any], time: int, n: int) -> Iterator[tuple[float, S
             yield at, record("reviews", review | {"review_id": review_id} | fields)
 
 
+def _public(private: bytes) -> bytes:
+    return Ed25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()
+
+
+def _sign(event: dict[str, Any], private: bytes) -> dict[str, Any]:
+    event = event | {"key_id": hashlib.sha256(_public(private)).hexdigest()[:16]}
+    said = json.dumps(event, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    signature = Ed25519PrivateKey.from_private_bytes(private).sign(said)
+    return event | {"signature": base64.b64encode(signature).decode()}
+
+
+def _approvals(models: tuple[Model, ...], now: int) -> Iterator[Sent]:
+    """Approvals that hold; forged, changed, repeated and stale ones; and signed nonsense."""
+    ada, bob = APPROVERS["ada"], APPROVERS["bob"]
+    for model in models:
+        for n in range(12):
+            event = {
+                "approval_id": f"approval-{n}", "command_id": f"c{n}", "model_id": model.id,
+                "decision": "approve" if n % 3 else "refuse", "approver": "bob" if n % 2 else "ada",
+                "timestamp": now - (n + 1) * MINUTE, "reason": "zurück",
+            }  # fmt: skip
+            signed = _sign(event, bob if n % 2 else ada)
+            odd: tuple[dict[str, Any], ...] = (
+                signed,
+                signed,
+                _sign(event | {"command_id": "another"}, bob if n % 2 else ada),
+                _sign(event | {"approval_id": f"theirs-{n}"}, ada if n % 2 else bob),
+                _sign(event | {"approval_id": f"nobody-{n}"}, b"m" * 32),
+                signed | {"decision": "perhaps"},
+                signed | {"signature": signed["signature"][:-4]},
+                {name: value for name, value in signed.items() if name != "signature"},
+                _sign(
+                    event | {"approval_id": f"stale-{n}", "timestamp": T0}, bob if n % 2 else ada
+                ),
+            )
+            for sent in odd:
+                yield record("approvals", sent, model.id)
+    for n, change in enumerate(EVERYWHERE + APPROVALS):
+        event = {
+            "approval_id": f"odd-{n}", "command_id": "c", "model_id": "credit", "approver": "ada",
+            "decision": "approve", "timestamp": now,
+        }  # fmt: skip
+        changed = change(event)
+        if isinstance(changed, dict):
+            changed = json.dumps(_sign(changed, ada)).encode()
+        yield Sent("approvals", b"credit", changed)
+
+
 def _ends(models: tuple[Model, ...]) -> Iterator[Sent]:
     """The end of every stream in every partition; and what comes after it all the same."""
     for model in models:
@@ -581,6 +649,15 @@ REVIEWS: tuple[Change, ...] = (
     _without("final_decision"),
     _with(reviewer_id="Ada Lovelace"),
     _with(final_decision=None),
+)
+APPROVALS: tuple[Change, ...] = (
+    _without("approval_id"),
+    _without("command_id"),
+    _with(command_id="no spaces"),
+    _with(decision="perhaps"),
+    _with(decision=None),
+    _with(approver="bob"),
+    _with(approver=["ada"]),
 )
 
 

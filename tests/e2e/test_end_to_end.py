@@ -123,7 +123,8 @@ def test_no_event_is_published_twice(run: Run) -> None:
 def test_events_are_cloud_events_that_say_what_they_rest_on(run: Run) -> None:
     assert run.found.headers == {("content-type", b"application/cloudevents+json; charset=UTF-8")}
     last = {
-        topic: [max(e.offset for e in run.found.log if (e.topic, e.partition) == (topic, n))
+        topic: [max((e.offset for e in run.found.log if (e.topic, e.partition) == (topic, n)),
+                    default=-1)
                 for n in range(logs.PARTITIONS)]
         for topic in INPUTS
     }  # fmt: skip

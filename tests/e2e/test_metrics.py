@@ -71,6 +71,8 @@ def test_metrics_agree_with_a_count_of_the_log_and_survive_a_kill(
         for topic in logs.INPUTS:
             for n in map(str, range(logs.PARTITIONS)):
                 outcomes = [v for k, v in events.items() if k[:2] == (topic, n) and k[2] != "read"]
+                if topic == "approvals" and not outcomes:
+                    continue  # their keys are those of four models
                 waiting = series["watchkeeper_waiting_events"][topic, n]
                 assert events[topic, n, "read"] == sum(outcomes) + waiting
         assert set(series["watchkeeper_lag_records"]) == {
@@ -87,10 +89,11 @@ def test_metrics_agree_with_a_count_of_the_log_and_survive_a_kill(
 def _settled(worker: processes.Worker) -> dict[str, Series]:
     """The series once nothing lags any more."""
     deadline = time.monotonic() + SETTLED_S
+    read = sum(len(topics) for topics, _ in logs.STAGES.values()) * logs.PARTITIONS
     while True:
         found = scraped(worker)
         lags = found.get("watchkeeper_lag_records", {})
-        if lags and len(lags) == 6 * logs.PARTITIONS and not any(lags.values()):
+        if lags and len(lags) == read and not any(lags.values()):
             return found
         assert time.monotonic() < deadline, f"still behind: {lags}"
         time.sleep(0.2)

@@ -19,7 +19,7 @@ from monitor.observe.rejection import trace
 from monitor.observe.waiting import Claimed
 from monitor.response.actions import decide
 from monitor.stats.psi import psi
-from monitor.stream.models import read_config, read_models
+from monitor.stream.models import read_config, read_keyring, read_models
 from tests.e2e import verdicts
 from tests.e2e.oracle.actions import actions
 from tests.e2e.oracle.intake import Entry, Taken, take
@@ -27,7 +27,7 @@ from tests.e2e.oracle.windows import Judgement
 from tests.e2e.scenario import ABROAD, T0, Scenario, scenario
 from tests.pipeline import PARTITIONS, Pipeline
 
-INPUTS = ("predictions", "labels", "reviews")
+INPUTS = ("predictions", "labels", "reviews", "approvals")
 #: The broker's clock: long after the story, and before what it dates into the future.
 NOW = T0 + ABROAD // 2
 RESPONSES = ("alerts", "review-mode", "retraining", "rollbacks")
@@ -35,12 +35,12 @@ RESPONSES = ("alerts", "review-mode", "retraining", "rollbacks")
 
 @pytest.fixture(scope="module")
 def story() -> Scenario:
-    return scenario(hours=26, rate=250, seed=3)
+    return scenario(hours=26, rate=250, seed=3, now=NOW)
 
 
 def run(story: Scenario, folder: Path, schedule: random.Random | None = None) -> Pipeline:
     config = read_config(story.write(folder, "127.0.0.1:1", "pure"))
-    pipeline = Pipeline(list(read_models(config)))
+    pipeline = Pipeline(list(read_models(config)), read_keyring(config))
     for sent in story.sent:
         if sent.partition is None or sent.partition < PARTITIONS:
             pipeline.append(sent.topic, sent.key, sent.value, sent.partition, NOW)
@@ -116,12 +116,13 @@ def test_the_story_has_everything(expected: Expected) -> None:
     assert verdicts_ >= {"insufficient_data", "baseline_missing", "labels_immature"}
     fates = {(place[0], fate.outcome) for place, fate in expected.taken.fates.items()}
     assert fates >= set(product(INPUTS, ("counted", "duplicate", "dead", "quarantined")))
-    assert fates >= {("predictions", "late"), ("reviews", "late")}
+    assert fates >= {("predictions", "late"), ("reviews", "late"), ("approvals", "late")}
     reasons = {fate.reason for fate in expected.taken.fates.values()}
     assert reasons >= {
         "malformed", "limit_size", "limit_id", "limit_class", "limit_features", "schema_missing",
         "schema_type", "schema_version", "schema_range", "future_timestamp", "late",
-        "id_conflict", "orphan_label", "orphan_review", "reviews_undeclared", "unknown_model",
+        "id_conflict", "bad_signature", "orphan_label", "orphan_review", "reviews_undeclared",
+        "unknown_model",
     }  # fmt: skip
     commands = {(a.topic, a.action) for a in actions(expected.judged)}
     assert commands >= {(t, t.removesuffix("s").replace("-", "_")) for t in RESPONSES}
@@ -174,6 +175,10 @@ MUTATIONS: dict[str, tuple[str, Any]] = {
         lambda self, key: Claimed(0, 0, []),
     ),
     "what is out of reach counts": ("monitor.observe.intake.in_reach", lambda *_: True),
+    "a signature always holds": (
+        "monitor.events.signatures.Keyring.refusal",
+        lambda self, event, by: None,
+    ),
     "payloads are not compared": ("monitor.observe.intake.zlib.crc32", lambda value: 0),
     "a repeated snapshot is added": (
         "monitor.evaluate.outcome_sums.snapshot_key",
@@ -234,7 +239,8 @@ def test_a_mistake_would_be_noticed(
     """The comparison itself is tested: with one thing broken in the stream it must fail."""
     target, replacement = MUTATIONS[name]
     monkeypatch.setattr(target, replacement)
-    assert expected.differences(run(story, folder, random.Random(1)))
+    # Some show only in some orders of reading.
+    assert any(expected.differences(run(story, folder, random.Random(seed))) for seed in range(5))
 
 
 def test_a_drawn_order_changes_nothing(story: Scenario, folder: Path, expected: Expected) -> None:

@@ -12,7 +12,7 @@ from tests.faults.samples import Samples
 REASONS = {
     "malformed", "limit_size", "limit_id", "limit_class", "limit_features", "schema_missing",
     "schema_type", "schema_version", "schema_range", "future_timestamp", "id_conflict",
-    "orphan_label", "orphan_review", "unknown_model", "late",
+    "orphan_label", "orphan_review", "bad_signature", "unknown_model", "late",
 }  # fmt: skip
 
 

@@ -16,7 +16,7 @@ import pytest
 from monitor.evaluate import input_sums, outcome_sums
 from monitor.observe.partition import ObservePartition
 from monitor.stream.broker import EmbeddedKafka
-from monitor.stream.models import read_config, read_models
+from monitor.stream.models import read_config, read_keyring, read_models
 from tests.e2e.logs import INPUTS, OUTPUTS
 from tests.e2e.oracle.intake import Entry
 from tests.e2e.scenario import ABROAD, T0
@@ -79,7 +79,8 @@ def test_input_acknowledged_before_the_commit_is_noticed(ground: Ground, drawn: 
 
 def run(drawn: Load, folder: Path) -> list[str]:
     """Run the pure stages in a drawn order with crashes; how what came out differs."""
-    pipeline = Pipeline(list(read_models(read_config(drawn.write(folder, "127.0.0.1:1", "pure")))))
+    config = read_config(drawn.write(folder, "127.0.0.1:1", "pure"))
+    pipeline = Pipeline(list(read_models(config)), read_keyring(config))
     for sent in drawn.sent:
         if sent.partition is None or sent.partition < PARTITIONS:
             pipeline.append(sent.topic, sent.key, sent.value, sent.partition, NOW)

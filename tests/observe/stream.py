@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from monitor.baselines.baseline import Baseline
 from monitor.baselines.build import build_baseline
@@ -122,3 +123,8 @@ def log(events: list[Any], append_ms: int = T0 + 1000 * HOUR, first: int = 0) ->
         Rec(first + n, append_ms, e if isinstance(e, bytes) else json.dumps(e).encode())
         for n, e in enumerate(events)
     ]
+
+
+def public(private: bytes) -> bytes:
+    """The public key of a private one, both raw."""
+    return Ed25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
+from monitor.events.signatures import Keyring, sign
 from monitor.observe.accounting import unbalanced
 from monitor.registry.specs import PerformanceSpec
-from tests.observe.stream import HOUR, MINUTE, T0, WINDOW, label, monitored, prediction
-from tests.pipeline import Pipeline
+from tests.observe.stream import HOUR, MINUTE, T0, WINDOW, label, monitored, prediction, public
+from tests.pipeline import APPEND_MS, Pipeline
 
 DELAY = 8 * HOUR
 MODEL = monitored(
@@ -21,6 +22,8 @@ MODEL = monitored(
     prediction_drift=None,
     performance=PerformanceSpec(windows=(WINDOW,), min_samples=20),
 )
+ADA, FORGER = bytes(range(32)), bytes(32)
+KEYRING = Keyring([("ada", public(ADA))])
 END = {"type": "end_of_stream", "model_id": "m"}
 
 
@@ -82,7 +85,18 @@ def story() -> dict[str, list[Any]]:
     in_order = {
         topic: [e for _, e in sorted(log, key=lambda pair: pair[0])] for topic, log in logs.items()
     }
+    approvals = [
+        sign(
+            {
+                "approval_id": f"a{n % 13}", "command_id": f"c{n % 17}", "model_id": "m",
+                "decision": "approve", "approver": "ada", "timestamp": APPEND_MS - n * HOUR,
+            },
+            ADA if n % 7 else FORGER,
+        )
+        for n in (*range(60), *range(20))
+    ]  # fmt: skip
     return {
+        "approvals": approvals,
         "predictions": [*predictions, END],
         "labels": [*in_order["labels"], END, *in_order["labels"][-5:]],
         "reviews": [*in_order["reviews"], END],
@@ -90,7 +104,7 @@ def story() -> dict[str, list[Any]]:
 
 
 def outcome(schedule: random.Random | None, crashes: float) -> dict[str, Any]:
-    pipeline = Pipeline([MODEL])
+    pipeline = Pipeline([MODEL], KEYRING)
     for topic, events in story().items():
         pipeline.produce(topic, events)
     pipeline.run(schedule, crashes)
@@ -113,9 +127,9 @@ def test_the_log_alone_decides(seed: int) -> None:
         assert drawn[what] == expected, what
 
 
-@pytest.mark.parametrize("first", ["predictions", "labels", "reviews"])
+@pytest.mark.parametrize("first", ["predictions", "labels", "reviews", "approvals"])
 def test_a_topic_may_be_read_to_its_end_before_the_others(first: str) -> None:
-    pipeline = Pipeline([MODEL])
+    pipeline = Pipeline([MODEL], KEYRING)
     events = story()
     for topic in (first, *(topic for topic in events if topic != first)):
         for n in range(0, len(events[topic]), 40):
@@ -138,6 +152,8 @@ def test_every_fate_occurs() -> None:
     assert "waiting" not in rows["reviews"]
     assert rows["reviews!reasons"]["orphan_review"] > 200
     assert rows["reviews!reasons"]["id_conflict"] > 100
+    assert rows["approvals"].keys() >= {"counted", "duplicate", "late", "dead"}
+    assert rows["approvals!reasons"].keys() == {"bad_signature", "id_conflict", "late"}
     revisions = {e["data"]["revision"] for e in PLAIN["findings"].values()}
     assert revisions == {0, 1}
 
@@ -147,12 +163,12 @@ def test_an_orphan_keeps_its_place_and_its_payload() -> None:
     import base64
     import hashlib
 
-    pipeline = Pipeline([MODEL])
+    pipeline = Pipeline([MODEL], KEYRING)
     for topic, events in story().items():
         pipeline.produce(topic, events)
     letters = [e["data"] for e in PLAIN["dead"].values()]
     said = [x for x in letters if x["topic"] != "predictions"]
-    dead = (PLAIN["accounting"][topic]["dead"] for topic in ("labels", "reviews"))
+    dead = (PLAIN["accounting"][topic]["dead"] for topic in ("labels", "reviews", "approvals"))
     assert len(said) == sum(dead)
     for letter in said:
         value = pipeline.logs[letter["topic"], letter["partition"]][letter["offset"]].value

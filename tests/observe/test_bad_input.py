@@ -1,6 +1,6 @@
 """What becomes of bad input, row by row: its outcome, its reason, and a letter that tells of it.
 
-A row of the table is a line of `ROWS`; the one that observe doesn't know yet stands in `MISSING`.
+A row of the table is a line of `ROWS`.
 """
 
 import base64
@@ -11,11 +11,12 @@ from typing import Any, NamedTuple, get_args
 
 import pytest
 
+from monitor.events.signatures import Keyring, sign
 from monitor.observe.accounting import unbalanced
-from monitor.observe.partition import ObservePartition
+from monitor.observe.partition import INPUTS, ObservePartition
 from monitor.observe.reasons import REMEDIES, Reason
 from monitor.registry.specs import ReviewsSpec
-from tests.observe.stream import HOUR, MINUTE, T0, label, log, monitored, prediction
+from tests.observe.stream import HOUR, MINUTE, T0, label, log, monitored, prediction, public
 
 APPEND_MS = T0 + 1000 * HOUR
 OK = prediction("p", T0)
@@ -25,6 +26,13 @@ REVIEW = {
     "final_decision": "yes", "timestamp": T0,
 }  # fmt: skip
 UNLABELLED: dict[str, Any] = {"labels": None, "performance": None}
+ADA, MALLORY = bytes(range(32)), bytes(32)
+KEYRING = Keyring([("ada", public(ADA)), ("bob", public(b"b" * 32))])
+UNSIGNED = {
+    "approval_id": "a", "command_id": "c", "model_id": "m", "decision": "approve",
+    "approver": "ada", "timestamp": APPEND_MS - MINUTE,
+}  # fmt: skip
+APPROVAL = sign(UNSIGNED, ADA)
 END = {"type": "end_of_stream", "model_id": "m"}
 COLUMNS: dict[str, Any] = {
     "batch_id": "b", "model_id": "m", "model_version": "1", "timestamp": T0,
@@ -172,20 +180,54 @@ ROWS = [
         model={**UNLABELLED, "reviews": ReviewsSpec(max_delay_ms=3 * HOUR), "deduplicate": False}),
     Row("a review of a model that declares neither", "reviews", REVIEW,
         (DEAD, "reviews_undeclared", "add `reviews:`"), model=UNLABELLED),
-]  # fmt: skip
-MISSING = [
-    pytest.param(
-        Row("a forged approval", "approvals", {"approval_id": "a", "signature": "forged"},
-            (DEAD, "bad_signature", "")),
-        marks=pytest.mark.xfail(raises=KeyError, reason="approvals are not read yet"),
-    ),
+    Row("an approval", "approvals", APPROVAL, COUNTED),
+    Row("an approval of a model with any keys", "approvals", APPROVAL, COUNTED,
+        model={"repartition": True}),
+    Row("an approval that is signed with more", "approvals",
+        sign(UNSIGNED | {"reason": "großes Übel"}, ADA), COUNTED),
+    Row("an approval of nobody", "approvals", {"approval_id": "a", "signature": "forged"},
+        (DEAD, "bad_signature", "$.key_id: none of the 2 keys")),
+    Row("an approval of another key", "approvals", sign(UNSIGNED, MALLORY),
+        (DEAD, "bad_signature", "$.key_id: none of the 2 keys")),
+    Row("an approval in another's name", "approvals", sign(UNSIGNED | {"approver": "bob"}, ADA),
+        (DEAD, "bad_signature", "$.approver: another than ada")),
+    Row("an approval without a signature", "approvals",
+        {k: v for k, v in APPROVAL.items() if k != "signature"},
+        (DEAD, "bad_signature", "$.signature: expected base64")),
+    Row("an approval that was changed", "approvals", APPROVAL | {"decision": "refuse"},
+        (DEAD, "bad_signature", "the event was changed since")),
+    Row("an approval with a signature that is no base64", "approvals",
+        APPROVAL | {"signature": "-" + APPROVAL["signature"][1:]},
+        (DEAD, "bad_signature", "$.signature: expected base64")),
+    Row("an approval with half a signature", "approvals",
+        APPROVAL | {"signature": APPROVAL["signature"][:44]},
+        (DEAD, "bad_signature", "33 bytes, an Ed25519 signature has 64")),
+    Row("a signed approval without a command", "approvals",
+        sign({k: v for k, v in UNSIGNED.items() if k != "command_id"}, ADA),
+        (DEAD, "schema_missing", "command_id")),
+    Row("a signed approval that decides nothing", "approvals",
+        sign(UNSIGNED | {"decision": "perhaps"}, ADA), (DEAD, "schema_type", "$.decision")),
+    Row("a signed approval of an unknown model", "approvals",
+        sign(UNSIGNED | {"model_id": "other"}, ADA), (DEAD, "unknown_model", "'other'")),
+    Row("a signed approval from the future", "approvals",
+        sign(UNSIGNED | {"timestamp": APPEND_MS + 300_001}, ADA),
+        (QUARANTINED, "future_timestamp", "5 min ahead")),
+    Row("an approval when it may be forgotten", "approvals",
+        sign(UNSIGNED | {"timestamp": APPEND_MS - 30 * HOUR}, ADA), ("late", "late", "1 d 6 h")),
+    Row("an approval again, byte for byte", "approvals", APPROVAL, ("duplicate", "", ""),
+        before=[("approvals", APPROVAL)]),
+    Row("an approval's id with another decision", "approvals",
+        sign(UNSIGNED | {"decision": "refuse"}, ADA),
+        (DEAD, "id_conflict", "a was seen before"), before=[("approvals", APPROVAL)]),
+    Row("an end of the stream among approvals", "approvals", END,
+        (DEAD, "bad_signature", "$.key_id")),
 ]  # fmt: skip
 
 
 def judge(row: Row) -> tuple[tuple[str, str, str], list[dict[str, Any]], Any]:
     """What became of the row's event, the letters about it, and its record."""
-    partition = ObservePartition([monitored(**row.model)], source=7, panes_partitions=1)
-    offsets = dict.fromkeys(("predictions", "labels", "reviews"), 40)
+    partition = ObservePartition([monitored(**row.model)], 7, 1, keyring=KEYRING)
+    offsets = dict.fromkeys(INPUTS, 40)
 
     def take(topic: str, event: Any) -> Any:
         (record,) = log([event], APPEND_MS, first=offsets[topic])
@@ -218,7 +260,7 @@ def judge(row: Row) -> tuple[tuple[str, str, str], list[dict[str, Any]], Any]:
     return (outcome, reason, detail), letters, record
 
 
-@pytest.mark.parametrize("row", [*ROWS, *MISSING], ids=lambda row: row.what)
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.what)
 def test_bad_input_gets_its_outcome_its_reason_and_its_letter(row: Row) -> None:
     (outcome, reason, detail), letters, record = judge(row)
     assert (outcome, reason) == row.became[:2]

@@ -20,6 +20,7 @@ from monitor.observe.store import DictStore
 
 DELAY, REVIEW_DELAY = 5 * HOUR_MS, 3 * HOUR_MS
 IDS = [f"p{n}" for n in range(12)]
+KINDS = ["predict", "predict", "label", "label", "review", "review", "approve", "forget"]
 
 
 class Partition:
@@ -49,11 +50,13 @@ class Partition:
         memory = self.memory
         memory.fetch(IDS)
         memory.fetch_reviews(IDS)
+        memory.fetch_approvals(IDS)
         return (
             {key: (s.time_ms, s.prediction, s.chain) for key, s in memory.predictions()},
             dict(memory.waiting),
             dict(memory.waiting_reviews),
             {key: memory.reviews[key] for key in IDS if key in memory.reviews},
+            {key: memory.approvals[key] for key in IDS if key in memory.approvals},
             memory.held.hours,
             sorted(t.offset for t in memory._labels.traces.values()),
             sorted(t.offset for t in memory._waiting_reviews.traces.values()),
@@ -73,9 +76,7 @@ class Story:
             self.now += self.draw.choice([0, HOUR_MS // 7, HOUR_MS, 3 * HOUR_MS])
             self.offset += 1
             yield (
-                self.draw.choice(
-                    ["predict", "predict", "label", "label", "review", "review", "forget"]
-                ),
+                self.draw.choice(KINDS),
                 self.draw.choice(IDS),
                 max(0, self.now - self.draw.choice([0, HOUR_MS, 2 * HOUR_MS])),
                 self.offset,
@@ -104,6 +105,10 @@ def play(memory: Memory, step: Any) -> None:
             memory.review(key, at, offset)
             if key not in memory.seen:
                 memory.wait(key, Label(at, offset, name, at), Trace(offset, 0, 2, b"", b"{}"))
+    elif kind == "approve":
+        memory.fetch_approvals([key])
+        if key not in memory.approvals:
+            memory.approval(key, at, offset)
 
 
 @settings(max_examples=300, deadline=None)
@@ -131,8 +136,8 @@ def test_memory_is_the_same_whatever_is_flushed_evicted_lost_or_moved(
             before = what[2] - REVIEW_DELAY
             assert plain.orphan_reviews(before) == partition.memory.orphan_reviews(before)
             partition.flush()
-            plain.forget(what[2] - DELAY, before)
-            partition.memory.forget(what[2] - DELAY, before)
+            plain.forget(what[2] - DELAY, before, before)
+            partition.memory.forget(what[2] - DELAY, before, before)
         if end == "flush":
             partition.flush()
         elif end:

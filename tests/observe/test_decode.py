@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from monitor.events.signatures import Keyring, sign
 from monitor.events.types import DeadLetterData, EndOfStream
 from monitor.observe.accounting import unbalanced
 from monitor.observe.batch import event_ms
@@ -20,7 +21,7 @@ from monitor.observe.decode import Decoder
 from monitor.observe.model import Monitored
 from monitor.observe.partition import ObservePartition
 from monitor.observe.rejection import Rejected
-from tests.observe.stream import HOUR, T0, baseline, label, log, monitored, prediction, spec
+from tests.observe.stream import HOUR, T0, baseline, label, log, monitored, prediction, public, spec
 
 APPEND_MS = T0 + 1000 * HOUR
 MODEL = monitored()
@@ -34,6 +35,12 @@ REVIEW = {
     "final_decision": "yes",
     "timestamp": T0,
 }
+ADA = bytes(range(32))
+KEYRING = Keyring([("ada", public(ADA))])
+APPROVAL = {
+    "approval_id": "a", "command_id": "c", "model_id": "m", "decision": "approve",
+    "approver": "ada", "timestamp": APPEND_MS,
+}  # fmt: skip
 EVENTS: dict[str, dict[str, Any]] = {"predictions": OK, "labels": LABEL, "reviews": REVIEW}
 
 
@@ -445,7 +452,7 @@ def mutated(event: dict[str, Any], rng: random.Random) -> bytes:
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.sampled_from(list(EVENTS)), st.lists(SCRAPS, min_size=1, max_size=12))
+@given(st.sampled_from([*EVENTS, "approvals"]), st.lists(SCRAPS, min_size=1, max_size=12))
 def test_no_bytes_stop_the_worker_and_all_are_accounted_for(
     topic: str, values: list[bytes | None]
 ) -> None:
@@ -459,8 +466,22 @@ def test_no_damaged_event_stops_the_worker(topic: str, seed: int) -> None:
     survives(topic, [mutated(EVENTS[topic], rng) for _ in range(20)])
 
 
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, 2**32))
+def test_no_damaged_approval_stops_the_worker_though_an_approver_signs_it(seed: int) -> None:
+    rng = random.Random(seed)
+    values: list[bytes | None] = []
+    for _ in range(20):
+        value = mutated(APPROVAL, rng)
+        try:
+            values.append(json.dumps(sign(json.loads(value), ADA)).encode())
+        except (ValueError, TypeError, AttributeError, RecursionError):
+            values.append(value)
+    survives("approvals", values)
+
+
 def survives(topic: str, values: list[bytes | None]) -> None:
-    partition = ObservePartition([MODEL], 0, 1)
+    partition = ObservePartition([MODEL], 0, 1, keyring=KEYRING)
     records = [type(r)(r.offset, r.timestamp, v) for r, v in
                zip(log([b""] * len(values), APPEND_MS), values, strict=True)]  # fmt: skip
     partition.apply(topic, records)

@@ -5,7 +5,9 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
+import zstandard
 
 from monitor.observe.held import HOUR_MS
 from monitor.observe.joinlog import ENTRIES, TRACED, unpack_change
@@ -13,6 +15,7 @@ from monitor.observe.memory import Memory
 from monitor.observe.outcomes import Label
 from monitor.observe.rejection import Trace
 from monitor.observe.remembered import Seen
+from monitor.panes.codec import FORMAT
 
 #: What the producer of a flush refuses: the flush would never succeed.
 LIMIT = 1_000_000
@@ -57,6 +60,11 @@ def reviews(memory: Memory, n: int) -> None:
         memory.review(noise(120) + str(i), 2**42, 2**32 - 1)
 
 
+def approvals(memory: Memory, n: int) -> None:
+    for i in range(n):
+        memory.approval(noise(120) + str(i), 2**42, 2**32 - 1)
+
+
 def waiting_reviews(memory: Memory, n: int) -> None:
     for i in range(n):
         name = "".join(random.choices(ALPHABET, k=128))
@@ -71,6 +79,7 @@ def waiting_reviews(memory: Memory, n: int) -> None:
         (labels, TRACED),
         (waiting, TRACED),
         (reviews, ENTRIES),
+        (approvals, ENTRIES),
         (waiting_reviews, TRACED),
     ],
 )
@@ -120,11 +129,13 @@ def test_what_is_forgotten_is_forgotten_by_the_hour() -> None:
     for key, hour in hours.items():
         memory.remember(key, seen(int(hour * HOUR_MS)))
         memory.review(key, int(hour * HOUR_MS), 1)
+        memory.approval(key, int(hour * HOUR_MS), 1)
     memory.forget(2 * HOUR_MS - 1, 0)
     assert sorted(memory.seen) == ["b", "c", "d"]
-    memory.forget(2 * HOUR_MS, HOUR_MS)
+    memory.forget(2 * HOUR_MS, HOUR_MS, 2 * HOUR_MS)
     assert sorted(memory.seen) == ["d"]
     assert sorted(memory.reviews) == ["b", "c", "d"]
+    assert sorted(memory.approvals) == ["d"]
 
 
 def test_the_log_tells_what_was_forgotten_before_what_came_after() -> None:
@@ -211,3 +222,20 @@ def test_a_label_that_waits_and_its_trace_are_in_one_record() -> None:
         assert [label[2] for label in change.labels] == [t.offset for t in change.traces]
         offsets = [review[2] for review in change.waiting_reviews]
         assert offsets == [t.offset for t in change.review_traces]
+
+
+def test_a_log_from_before_reviews_waited_is_read() -> None:
+    """Its records are shorter, and traces stand in records of their own before their labels."""
+    of_before: list[list[Any]] = [
+        ["m", 0, 0, [["p", 5, "1", "no", 7]], [], [], [], []],
+        ["m", 0, 0, [], [[3, 0, 2, b"s", b"{}", False]], [], [], []],
+        ["m", 0, 0, [], [], [["q", 6, 3, "yes", 6]], [["r", 6, 9]], []],
+    ]
+    memory = Memory("m", DELAY)
+    for record in of_before:
+        packed = msgspec.msgpack.encode([*record, FORMAT])
+        memory.restore(unpack_change(zstandard.compress(packed)))
+    assert memory.seen == {"p": Seen(5, "1", "no", 7)}
+    assert memory.waiting == {"q": (Label(6, 3, "yes", 6),)}
+    assert memory.reviews == {"r": (6, 9)}
+    assert [t.offset for t in memory.orphans(7)["q"].traces] == [3]

@@ -134,3 +134,19 @@ def test_a_model_of_which_no_time_could_be_believed_is_not_heard_of() -> None:
     made = marks()
     assert advance(made, []) == []
     assert made.by_model("predictions", ["m"]) == {}
+
+
+@given(st.lists(st.integers(0, 10**6), min_size=1, max_size=20), st.integers(1, 5))
+def test_the_brokers_time_holds_for_every_model_however_records_were_cut(
+    appended: list[int], size: int
+) -> None:
+    """Also for one whose event time is told by others; and it never goes back."""
+    expected = [max(appended[: n + 1]) for n in range(len(appended))]
+    for led in ((), ("a",)):
+        marks = Watermarks({"a": 7}, led=led)
+        found: list[int] = []
+        for n in range(0, len(appended), size):
+            part = np.array(appended[n : n + size], dtype=np.int64)
+            found += marks.told("approvals", "a", part).tolist()
+        assert found == expected
+        assert marks.greatest == {("approvals", "a"): expected[-1]}

@@ -2,13 +2,18 @@
 
 import json
 import re
+from base64 import b64decode
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
-from tests.e2e.oracle.setting import HOUR, MINUTE, Model
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from tests.e2e.oracle.setting import APPROVERS, HOUR, MINUTE, Model
 
 EVER = 10**18
 _ID = re.compile(r"[A-Za-z0-9._:/@-]{1,128}")
@@ -101,6 +106,7 @@ def take(log: Iterable[Entry], models: Sequence[Model]) -> Taken:
         rows = _predictions(topics["predictions"], known, taken)
         _labels(topics["labels"], known, rows, taken)
         _reviews(topics["reviews"], known, rows, taken)
+        _approvals(topics["approvals"], known, taken)
     return taken
 
 
@@ -234,6 +240,55 @@ def _reviews(
         taken.fates[entry.place] = fate
 
 
+def _approvals(log: Sequence[Entry], models: Mapping[str, Model], taken: Taken) -> None:
+    now: dict[str, int] = {}
+    seen: dict[tuple[str, str], bytes] = {}
+    for entry in log:
+        try:
+            event = _object(entry)
+            _signed(event, models)
+            _registered(event, models)
+            _fields(event, ids=("approval_id", "command_id", "approver"), scalars=("decision",))
+            if event["decision"] not in ("approve", "refuse"):
+                raise Refused("schema_type", event["model_id"])
+            model, time = models[event["model_id"]], _time(entry, event)
+        except Refused as refusal:
+            taken.fates[entry.place] = _refused(refusal)
+            continue
+        mark = now[model.id] = max(now.get(model.id, -EVER), entry.time)
+        key = (model.id, event["approval_id"])
+        if time - time % HOUR + HOUR <= mark - 24 * HOUR - model.lateness - model.pane:
+            fate = Fate("late", "late", model.id)
+        elif key not in seen:
+            seen[key] = entry.value or b""
+            fate = Fate("counted", "", model.id)
+        elif seen[key] == entry.value:
+            fate = Fate("duplicate", "", model.id)
+        else:
+            fate = Fate("dead", "id_conflict", model.id)
+        taken.fates[entry.place] = fate
+
+
+def _signed(event: dict[str, Any], models: Mapping[str, Model]) -> None:
+    """Refused unless the approver whom an event names has signed all the rest of it."""
+    given = event.get("model_id")
+    refused = Refused(
+        "bad_signature", given if isinstance(given, str) and given in models else None
+    )
+    name, signature = event.get("approver"), event.get("signature")
+    if not isinstance(name, str) or name not in APPROVERS or not isinstance(signature, str):
+        raise refused
+    public = Ed25519PrivateKey.from_private_bytes(APPROVERS[name]).public_key()
+    if event.get("key_id") != sha256(public.public_bytes_raw()).hexdigest()[:16]:
+        raise refused
+    rest = {field: value for field, value in event.items() if field != "signature"}
+    said = json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    try:
+        public.verify(b64decode(signature, validate=True), said)
+    except (ValueError, InvalidSignature):
+        raise refused from None
+
+
 def canonical(value: Any) -> str | None:
     """The name of a category: 1, 1.0 and "1" are one, true is not; None for what can be none."""
     if isinstance(value, str):
@@ -252,6 +307,13 @@ def _refused(refusal: Refused) -> Fate:
 
 def _parsed(entry: Entry, models: Mapping[str, Model]) -> Any:
     """The event of a record, or "end"; Refused where it is none of a known model."""
+    event = _object(entry)
+    _registered(event, models)
+    return "end" if event.get("type") == "end_of_stream" else event
+
+
+def _object(entry: Entry) -> dict[str, Any]:
+    """The JSON object of a record; Refused where it is none."""
     value = entry.value
     if value is None:
         raise Refused("malformed", None)
@@ -265,13 +327,17 @@ def _parsed(entry: Entry, models: Mapping[str, Model]) -> Any:
         raise Refused("malformed", None) from None
     if not isinstance(event, dict):
         raise Refused("malformed", None)
+    return event
+
+
+def _registered(event: dict[str, Any], models: Mapping[str, Model]) -> None:
+    """Refused where an event is of no known model."""
     if "model_id" not in event:
         raise Refused("schema_missing", None)
     if not isinstance(event["model_id"], str):
         raise Refused("schema_type", None)
     if event["model_id"] not in models:
         raise Refused("unknown_model", None)
-    return "end" if event.get("type") == "end_of_stream" else event
 
 
 def _no_constant(_: str) -> float:

@@ -56,6 +56,10 @@ class Reference:
     ages: Sequence[int] = ()
 
 
+#: Who may approve: the seeds of their private keys, which only tests may know.
+APPROVERS = {"ada": bytes(range(32)), "bob": b"b" * 32}
+
+
 @dataclass(frozen=True, eq=False)
 class Model:
     """A model as it is configured; `kinds` are its features."""

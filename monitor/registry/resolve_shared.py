@@ -1,8 +1,10 @@
-"""How to reach Kafka, from the shape of YAML; settings that have no effect are told."""
+"""What all models share, from the shape of YAML: how to reach Kafka, and who may approve."""
+
+from collections.abc import Iterable
 
 from monitor.registry import shape
 from monitor.registry.problems import Problems
-from monitor.registry.specs import KafkaSpec, SecuritySpec
+from monitor.registry.specs import ApproverSpec, KafkaSpec, SecuritySpec
 
 
 def resolve_kafka(kafka: shape.Kafka, folder: str, problems: Problems) -> KafkaSpec:
@@ -17,6 +19,23 @@ def resolve_kafka(kafka: shape.Kafka, folder: str, problems: Problems) -> KafkaS
         replication=kafka.replication,
         security=_security(kafka.security, folder, problems) if kafka.security else None,
     )
+
+
+def resolve_approvers(
+    approvers: Iterable[shape.Approver], folder: str, problems: Problems
+) -> tuple[ApproverSpec, ...]:
+    """Return who may approve; paths of keys are relative to the configuration's folder."""
+    found: dict[str, ApproverSpec] = {}
+    for n, approver in enumerate(approvers):
+        key = approver.key
+        if key in found:
+            problems.at(
+                f"approvers[{n}].key",
+                f"is the one of {found[key].name} too; nobody could tell who has signed",
+            )
+        path = _beside(folder, key) if key.endswith(".pem") else key
+        found[key] = ApproverSpec(name=approver.name, key=path or key)
+    return tuple(found.values())
 
 
 def _security(security: shape.Security, folder: str, problems: Problems) -> SecuritySpec:
