@@ -1,12 +1,10 @@
 """The laws of columnar records: however predictions are cut into records, the same comes out."""
 
-import json
 import random
 from itertools import pairwise
 from typing import Any
 
 import msgspec
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -21,18 +19,16 @@ from tests.observe.stream import (
     T0,
     WINDOW,
     columnar,
-    label,
     log,
     monitored,
     packed,
     prediction,
 )
-from tests.pipeline import Pipeline
+from tests.pipeline import APPEND_MS, Pipeline
+from tests.story import BROKEN, END, story, value_of
 
 EARLY = msgspec.structs.replace(WINDOW, provisional=True)
 MODEL = monitored(data_drift=DataDriftSpec(windows=(EARLY,), min_samples=50))
-APPEND_MS = T0 + 1000 * HOUR
-END = {"type": "end_of_stream", "model_id": "m"}
 Cut = list[list[dict[str, Any]]]
 
 AMOUNTS = st.one_of(st.floats(40, 160), st.sampled_from([None, "oops", True, [1], 0.0, 1e300, 10]))
@@ -162,37 +158,6 @@ def test_versions_beyond_the_limit_are_counted_alike(
 # -- the whole stream ----------------------------------------------------------------------------
 
 
-def story(n: int = 700) -> tuple[list[Any], list[Any]]:
-    """Half a day of predictions and labels: a shift at noon, repeats, lateness, odd types."""
-    rng = np.random.default_rng(11)
-    times = np.sort(rng.integers(0, 12 * HOUR, n)) + T0
-    predictions: list[dict[str, Any]] = []
-    labels: list[tuple[int, Any]] = []
-    for i, t in enumerate(times.tolist()):
-        shifted = 60 if t > T0 + 6 * HOUR else 0
-        features: dict[str, Any] = {
-            "amount": "oops" if i % 13 == 0 else float(rng.normal(100 + shifted, 15)),
-            "color": None if i % 11 == 0 else "red",
-        }
-        event = prediction(f"p{i}", t, features=features, prediction="yes" if i % 3 else "no")
-        predictions.append(event)
-        if i % 17 == 0:
-            predictions.append(event)
-        if i % 19 == 0:
-            predictions.append(event | {"score": 0.9})
-        if i % 23 == 0:
-            predictions.append(prediction(f"late{i}", t - 3 * HOUR))
-        if i % 7 == 0:
-            predictions.append(prediction(f"behind{i}", t - 5 * MINUTE))
-        if i % 29 == 0:
-            predictions.append(prediction(f"future{i}", APPEND_MS * 2))
-        if i % 10:
-            due = t + int(rng.integers(0, 10 * HOUR))
-            labels.append((due, label(f"p{i}", due, "yes" if i % 4 else "no")))
-    labels.sort(key=lambda pair: pair[0])
-    return predictions, [event for _, event in labels]
-
-
 #: A key for each partition: a batch is produced to the partition that its key names.
 KEYS = [next(k for n in range(99) if partition_of_key(k := b"b%d" % n, 3) == p) for p in range(3)]
 
@@ -200,7 +165,9 @@ KEYS = [next(k for n in range(99) if partition_of_key(k := b"b%d" % n, 3) == p) 
 def run(cut: list[int] | None, schedule: random.Random | None, crashes: float) -> Pipeline:
     """One by one, or in records between these places; three partitions, by place in the story."""
     pipeline = Pipeline([MODEL])
-    predictions, labels = story()
+    predictions, labels = story(11)
+    # What is no JSON can be in no record with others.
+    predictions = [event for event in predictions if event != BROKEN]
     home = {event["prediction_id"]: n % 3 for n, event in enumerate(predictions)}
     shares = [[e for e in predictions if home[e["prediction_id"]] == p] for p in range(3)]
     for p, share in enumerate(shares):
@@ -210,13 +177,12 @@ def run(cut: list[int] | None, schedule: random.Random | None, crashes: float) -
             runs = [share[a:b] for a, b in pairwise(places)]
             values = [record(run, f"b{p}-{n}", n % 2 == 0) for n, run in enumerate(runs)]
         for value in [*values, END]:
-            pipeline.append("predictions", KEYS[p], json.dumps(value).encode(), p)
+            pipeline.append("predictions", KEYS[p], value_of(value), p)
     for event in labels:
-        value = json.dumps(event).encode()
-        p = home[event["prediction_id"]]
-        pipeline.append("labels", KEYS[p], value, p)
+        p = home.get(event["prediction_id"], 0)
+        pipeline.append("labels", KEYS[p], value_of(event), p)
     for p in range(3):
-        pipeline.append("labels", KEYS[p], json.dumps(END).encode(), p)
+        pipeline.append("labels", KEYS[p], value_of(END), p)
     pipeline.run(schedule, crashes)
     return pipeline
 

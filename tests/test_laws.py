@@ -4,15 +4,15 @@ import json
 import random
 from functools import cache
 
-import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from monitor.observe.accounting import unbalanced
 from monitor.observe.model import Monitored
 from monitor.registry.specs import DataDriftSpec, PredictionDriftSpec, WindowSpec
-from tests.observe.stream import HOUR, MINUTE, T0, label, monitored, prediction
+from tests.observe.stream import HOUR, MINUTE, T0, monitored, prediction
 from tests.pipeline import Pipeline
+from tests.story import END, LENGTH, blemishes, story
 
 
 def early(size: int, hop: int) -> WindowSpec:
@@ -32,50 +32,13 @@ PROVISIONAL = monitored(
 )
 
 
-def story(seed: int, n: int = 900) -> tuple[list[object], list[object]]:
-    """Half a day of predictions and their labels, with every kind of blemish."""
-    rng = np.random.default_rng(seed)
-    times = np.sort(rng.integers(0, 12 * HOUR, n)) + T0
-    predictions: list[object] = []
-    labels: list[tuple[int, object]] = []
-    for i, t in enumerate(times.tolist()):
-        shifted = 60 if t > T0 + 6 * HOUR else 0
-        features = {"amount": float(rng.normal(100 + shifted, 15)), "color": "red"}
-        if i % 11 == 0:
-            features["color"] = None
-        if i % 13 == 0:
-            features["amount"] = "oops"
-        event = prediction(f"p{i}", t, features=features, prediction="yes" if i % 3 else "no")
-        predictions.append(event)
-        if i % 17 == 0:
-            predictions.append(event)
-        if i % 19 == 0:
-            predictions.append(event | {"score": 0.9})
-        if i % 23 == 0:
-            predictions.append(prediction(f"late{i}", t - 3 * HOUR))
-        if i % 5 == 0:  # within the lateness
-            predictions.append(prediction(f"behind{i}", t - 8 * MINUTE))
-        if i % 29 == 0:
-            predictions.append(b'{"broken"')
-        if i % 10:
-            due = t + int(rng.integers(0, 10 * HOUR))
-            labels.append((due, label(f"p{i}", due, "yes" if i % 4 else "no")))
-            if i % 7 == 0:
-                labels.append((due + HOUR, label(f"p{i}", due + HOUR, "no")))
-        if i % 31 == 0:
-            labels.append((t, label(f"nobody{i}", t, "yes")))
-    labels.sort(key=lambda pair: pair[0])
-    end = {"type": "end_of_stream", "model_id": "m"}
-    return [*predictions, end], [*(event for _, event in labels), end]
-
-
 def run(
     seed: int, schedule: random.Random | None, crashes: float, model: Monitored = MODEL
 ) -> Pipeline:
     pipeline = Pipeline([model])
     predictions, labels = story(seed)
-    pipeline.produce("predictions", predictions)
-    pipeline.produce("labels", labels)
+    pipeline.produce("predictions", [*predictions, END])
+    pipeline.produce("labels", [*labels, END])
     pipeline.run(schedule, crashes)
     return pipeline
 
@@ -129,8 +92,8 @@ def test_every_event_read_is_accounted_for(seed: int, order: int) -> None:
     accounting = pipeline.accounting()
     assert unbalanced(accounting) == {}
     predictions, labels = story(seed)
-    assert accounting.counts["predictions", "read"] == len(predictions) - 1
-    assert accounting.counts["labels", "read"] == len(labels) - 1
+    assert accounting.counts["predictions", "read"] == len(predictions)
+    assert accounting.counts["labels", "read"] == len(labels)
     assert accounting.counts["labels", "waiting"] == 0
 
 
@@ -138,26 +101,18 @@ def test_every_kind_of_blemish_is_told_apart() -> None:
     """The counters, against a count made from the story itself."""
     pipeline = run(0, None, 0.0)
     rows = pipeline.accounting().to_rows()
-    n = 900
-    expected = {
-        "duplicate": len(range(0, n, 17)),
-        "malformed": len(range(0, n, 29)),
-        "id_conflict": len(range(0, n, 19)),
-        "late": len(range(0, n, 23)),
-    }
+    expected = blemishes()
     assert rows["predictions"]["duplicate"] == expected["duplicate"]
-    assert rows["predictions!reasons"]["malformed"] == expected["malformed"]
-    assert rows["predictions!reasons"]["id_conflict"] == expected["id_conflict"]
+    for reason in ("malformed", "id_conflict", "future_timestamp"):
+        assert rows["predictions!reasons"][reason] == expected[reason]
     # The first ones are late too, but nothing has been heard before them: they are counted.
     assert 0 <= expected["late"] - rows["predictions"]["late"] <= 12
-    predictions, labels = (
-        [e for e in events if isinstance(e, dict) and "prediction_id" in e] for events in story(0)
-    )
+    predictions, labels = ([e for e in events if isinstance(e, dict)] for events in story(0))
     made = {e["prediction_id"]: e["timestamp"] for e in predictions}
     beyond = sum(
         e["timestamp"] - made.get(e["prediction_id"], -(10**15)) > 8 * HOUR for e in labels
     )
-    assert rows["labels!reasons"]["orphan_label"] == beyond > len(range(0, n, 31))
+    assert rows["labels!reasons"]["orphan_label"] == beyond > len(range(0, LENGTH, 31))
 
 
 LIVE = monitored(clock="append")
