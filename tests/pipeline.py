@@ -81,6 +81,13 @@ class Pipeline:
             *(Unit(lambda s: RespondPartition(), ("drift-events",), p) for p in n),
         ]
 
+    def reconfigure(self, models: list[Monitored], only: Unit | None = None) -> None:
+        """Restart every worker, or one unit, with other models, from what was durable."""
+        for unit, fresh in zip(self.units, Pipeline(models).units, strict=True):
+            if only is None or unit is only:
+                unit.make = fresh.make
+                unit.crash()
+
     def append(
         self,
         topic: str,

@@ -17,7 +17,7 @@ from monitor.registry.specs import (
     WindowSpec,
 )
 from tests.observe.stream import HOUR, MINUTE, T0, label, monitored, prediction
-from tests.pipeline import Pipeline, Unit
+from tests.pipeline import Pipeline
 
 END = {"type": "end_of_stream", "model_id": "m"}
 EVERY_MS = 6_000
@@ -42,15 +42,6 @@ def windows(pipeline: Pipeline, detector: str) -> list[dict[str, Any]]:
     return [d for d in told if d["kind"] == "window" and d["detector"] == detector]
 
 
-def reconfigured(pipeline: Pipeline, changed: Monitored) -> None:
-    """Restart every worker with another configuration, from what was durable."""
-    fresh = Pipeline([changed])
-    for old, new in zip(pipeline.units, fresh.units, strict=True):
-        assert isinstance(old, Unit)
-        old.make = new.make
-        old.crash()
-
-
 @pytest.mark.parametrize(
     ("before", "after"), [(30, 60), (60, 30), (20, 60), (60, 20), (20, 30), (30, 20)]
 )
@@ -61,7 +52,7 @@ def test_no_window_is_judged_over_a_part_of_its_predictions(before: int, after: 
     pipeline.produce("predictions", events[:1050])
     pipeline.produce("labels", labels[:700])
     pipeline.run()
-    reconfigured(pipeline, model(after))
+    pipeline.reconfigure([model(after)])
     pipeline.produce("predictions", [*events[1050:], END])
     pipeline.produce("labels", [*labels[700:], END])
     pipeline.run()
@@ -92,10 +83,10 @@ def test_a_configuration_that_is_taken_back_is_no_mixture(middle: int, seed: int
     second = first + schedule.randrange(1, 900)
     pipeline.produce("predictions", events[:first])
     pipeline.run()
-    reconfigured(pipeline, model(middle))
+    pipeline.reconfigure([model(middle)])
     pipeline.produce("predictions", events[first:second])
     pipeline.run()
-    reconfigured(pipeline, model(30))
+    pipeline.reconfigure([model(30)])
     pipeline.produce("predictions", [*events[second:], END])
     pipeline.run(schedule, crashes=0.1)
     judged = windows(pipeline, "data_drift")
@@ -128,7 +119,7 @@ def test_provisional_verdicts_may_come_and_go(seed: int) -> None:
         pipeline.produce("predictions", events[since:until])
         pipeline.run()
         on = not on
-        reconfigured(pipeline, model(30, 20, provisional=on))
+        pipeline.reconfigure([model(30, 20, provisional=on)])
     pipeline.produce("predictions", [*events[cuts[-1] :], END])
     pipeline.run(schedule, crashes=0.1)
     whole = Counter((e["timestamp"] - T0) // MINUTE // 30 * 30 for e in events)
@@ -166,7 +157,7 @@ def test_panes_that_no_label_reaches_any_more_are_not_counted_again_for_reviews(
     pipeline.run()
     observers = [unit for unit in pipeline.units if "predictions" in unit.topics]
     open_before = [set(unit.logic.states["m"].outcomes) for unit in observers]
-    reconfigured(pipeline, after)
+    pipeline.reconfigure([after])
     for unit, known in zip(observers, open_before, strict=True):
         state = unit.logic.states["m"]
         assert sum(1 for _ in state.memory.predictions()) > 40

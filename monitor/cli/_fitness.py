@@ -1,6 +1,6 @@
 """Whether a baseline has what its model's configuration asks of it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 
 from monitor.baselines.baseline import Baseline
@@ -18,44 +18,69 @@ from monitor.registry.problems import nearest
 from monitor.registry.specs import Config, ModelSpec
 
 
-def unfit(spec: ModelSpec, baseline: Baseline) -> Iterator[str]:
-    """Yield what doesn't fit, with the remedy; nothing if all does."""
-    features = baseline.features
+def unfit(spec: ModelSpec, baselines: Sequence[Baseline]) -> Iterator[str]:
+    """Yield what doesn't fit, with the remedy; nothing if all does.
+
+    What is named must be in one of the baselines, as a later one may bring new features; what is
+    there must fit in each.
+    """
+    if not baselines:
+        return
+    yield from _features(spec, baselines)
+    strange = list(_strange(spec, baselines))
+    yield from strange
+    for baseline in baselines:
+        drift = spec.data_drift
+        if drift and not baseline.features:
+            yield f"the baseline {baseline.id} has no features; rebuild it with their columns"
+        elif drift and not strange and not any(map(drift.judges, baseline.features)):
+            yield f"no feature is judged of {baseline.id}; mend signals.data_drift.features"
+        subjects = {column.subject for column in baseline.layout.columns}
+        if spec.prediction_drift and not subjects & {"prediction", "score"}:
+            yield f"the baseline {baseline.id} has no predictions; rebuild it with their column"
+        if spec.performance:
+            yield from _outcomes(spec, baseline)
+
+
+def _features(spec: ModelSpec, baselines: Sequence[Baseline]) -> Iterator[str]:
+    known = {name for baseline in baselines for name in baseline.features}
     for name, kind in spec.features.items():
-        if name not in features:
+        if name not in known:
+            none = "have none" if len(baselines) > 1 else "has none"
             yield (
-                f'feature "{name}" is declared, and the baseline {baseline.id} has none; '
-                f"{nearest(name, features)}"
+                f'feature "{name}" is declared, and the {_which(baselines)} {none}; '
+                f"{nearest(name, known)}"
             )
-        elif features[name] != kind:
-            yield (
-                f'feature "{name}" is declared {kind}, and {features[name]} in the baseline '
-                f"{baseline.id}; mend one of the two"
-            )
+        for baseline in baselines:
+            learned = baseline.features.get(name, kind)
+            if learned != kind:
+                yield (
+                    f'feature "{name}" is declared {kind}, and {learned} in the baseline '
+                    f"{baseline.id}; mend one of the two"
+                )
     for name in spec.personal:
         # A misspelt one would be shown under its right name.
-        if name not in features and name not in spec.features:
+        if name not in known and name not in spec.features:
             yield (
-                f'"{name}" in personal is none of the features of the baseline {baseline.id}; '
-                f"{nearest(name, features)}"
+                f'"{name}" in personal is none of the features of the {_which(baselines)}; '
+                f"{nearest(name, known)}"
             )
-    if spec.data_drift and features:
-        patterns = spec.data_drift.include + spec.data_drift.exclude
-        strange = [p for p in patterns if not any(fnmatchcase(name, p) for name in features)]
-        for pattern in strange:
+
+
+def _strange(spec: ModelSpec, baselines: Sequence[Baseline]) -> Iterator[str]:
+    """Patterns of features that fit none."""
+    known = {name for baseline in baselines for name in baseline.features}
+    patterns = spec.data_drift.include + spec.data_drift.exclude if spec.data_drift else ()
+    for pattern in patterns:
+        if known and not any(fnmatchcase(name, pattern) for name in known):
             yield (
                 f'"{pattern}" in signals.data_drift.features is none of the features of the '
-                f"baseline {baseline.id}; {nearest(pattern, features)}"
+                f"{_which(baselines)}; {nearest(pattern, known)}"
             )
-        if not strange and not any(spec.data_drift.judges(name) for name in features):
-            yield "no feature is judged; mend signals.data_drift.features"
-    elif spec.data_drift:
-        yield f"the baseline {baseline.id} has no features; rebuild it with their columns"
-    subjects = {column.subject for column in baseline.layout.columns}
-    if spec.prediction_drift and not subjects & {"prediction", "score"}:
-        yield f"the baseline {baseline.id} has no predictions; rebuild it with their column"
-    if spec.performance:
-        yield from _outcomes(spec, baseline)
+
+
+def _which(baselines: Sequence[Baseline]) -> str:
+    return "baselines" if len(baselines) > 1 else f"baseline {baselines[0].id}"
 
 
 def overfull(config: Config) -> Iterator[str]:
@@ -86,7 +111,7 @@ def refuse_unfit(config: Config, models: Iterable[Monitored]) -> None:
     for trouble in overfull(config):
         raise ConfigError(f"{config.path}: {trouble}")
     for model in models:
-        for problem in unfit(model.spec, model.baseline) if model.baseline else ():
+        for problem in unfit(model.spec, model.baselines):
             raise BaselineError(f"model {model.spec.id}: {problem}")
 
 

@@ -4,19 +4,23 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from monitor.baselines.baseline import Baseline
+from monitor.observe.model import Monitored
 from monitor.registry.durations import duration_text
 from monitor.registry.footprint import Footprint, footprint, most_remembered
+from monitor.registry.instants import instant_text
 from monitor.registry.specs import Config, ModelSpec, Thresholds, WindowSpec
 
 _INDENT = 20
 
 
+#: A model, with its baselines or why one of them cannot be used.
+Checked = tuple[ModelSpec, Monitored | None, str | None]
+
+
 def summary(
-    config: Config,
-    models: Iterable[tuple[ModelSpec, Baseline | None, str | None]],
-    approvers: Sequence[tuple[str, str]] = (),
+    config: Config, models: Iterable[Checked], approvers: Sequence[tuple[str, str]] = ()
 ) -> str:
-    """Return the text; each model with its baseline, or why that cannot be used.
+    """Return the text; each model with its baselines, or that they cannot be used.
 
     `approvers` are names with the ids of their keys.
     """
@@ -29,20 +33,18 @@ def summary(
     ]
     if approvers:
         lines += ["", "approvals signed by " + ", ".join(f"{n} (key {k})" for n, k in approvers)]
-    for spec, baseline, why in models:
+    for spec, model, _ in models:
         head = [spec.task, f"risk tier {spec.risk_tier}", f"authority {spec.authority}"]
         head += ["its events are the clock"] if spec.clock == "events" else []
         head += [f"vendor {spec.vendor}"] if spec.vendor else []
         lines += ["", f"{spec.id}: {', '.join(head)}"]
-        told = _model(spec, baseline, why, kafka.partitions)
+        told = _model(spec, model, kafka.partitions)
         lines += [f"  {topic:<{_INDENT - 2}}{text}" for topic, text in told]
     return "\n".join(lines)
 
 
-def _model(
-    spec: ModelSpec, baseline: Baseline | None, why: str | None, partitions: int
-) -> Iterator[tuple[str, str]]:
-    yield "baseline", _baseline(spec, baseline, why)
+def _model(spec: ModelSpec, model: Monitored | None, partitions: int) -> Iterator[tuple[str, str]]:
+    yield from _baselines(spec, model)
     if spec.data_drift:
         drift = spec.data_drift
         yield from _windows("data drift", drift.windows, drift.min_samples, "rows")
@@ -110,19 +112,24 @@ def _bytes(count: float) -> str:
     return f"{count / 1e3:,.1f} kB"
 
 
-def _baseline(spec: ModelSpec, baseline: Baseline | None, why: str | None) -> str:
-    if spec.baseline is None:
-        return "none: nothing can be judged; build one with `watchkeeper baseline build`"
-    if baseline is None:
-        return f"{spec.baseline.path} cannot be used" if why else "none"
+def _baselines(spec: ModelSpec, model: Monitored | None) -> Iterator[tuple[str, str]]:
+    """Each baseline, and from when on it holds."""
+    if not spec.baselines:
+        none = "none: nothing can be judged; build one with `watchkeeper baseline build`"
+        yield "baseline", none
+    for n, one in enumerate(spec.baselines):
+        from_ms = one.effective_from_ms
+        since = "" if from_ms is None else f"from {instant_text(from_ms)}: "
+        found = _baseline(model.baselines[n]) if model else "cannot be used"
+        yield "" if n else "baseline", f"{since}{one.path}{':' if model else ''} {found}"
+
+
+def _baseline(baseline: Baseline) -> str:
     kinds = Counter(baseline.features.values())
     parts = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
     features = _many(len(baseline.features), "feature")
     labels = f"{int(baseline.outcomes.total.sum()):,} labels" if baseline.outcomes else "no labels"
-    return (
-        f"{spec.baseline.path}: {baseline.id}, {baseline.rows:,} rows, "
-        f"{features} ({parts or 'none'}), {labels}"
-    )
+    return f"{baseline.id}, {baseline.rows:,} rows, {features} ({parts or 'none'}), {labels}"
 
 
 def _windows(

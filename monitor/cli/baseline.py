@@ -30,7 +30,9 @@ taken as UTC.
 @click.argument("config")
 @click.argument("model")
 @click.argument("file")
-@click.option("--out", help="Where to write it.  [default: the model's baseline in CONFIG]")
+@click.option(
+    "--out", help="Where to write it.  [default: the model's baseline in CONFIG, if it is one]"
+)
 @click.option("--id", "name", help="What to call it.  [default: the name of the file written]")
 @click.option("--prediction", metavar="COLUMN", help="What the model said.")
 @click.option("--score", metavar="COLUMN", help="How sure it was.")
@@ -68,9 +70,11 @@ def _model(config: str, model: str) -> ModelSpec:
 def _out(config: str, spec: ModelSpec, out: str | None) -> Path:
     if out is not None:
         return Path(out)
-    if spec.baseline is None:
-        raise ConfigError(f"{config}: {spec.id} names no baseline; say where to write with --out")
-    return Path(config).parent / spec.baseline.path
+    paths = [baseline.path for baseline in spec.baselines]
+    if len(paths) != 1:
+        named = f"{len(paths)} baselines ({', '.join(paths)})" if paths else "no baseline"
+        raise ConfigError(f"{config}: {spec.id} names {named}; say where to write with --out")
+    return Path(config).parent / paths[0]
 
 
 def _write(path: Path, data: bytes) -> bool:

@@ -6,10 +6,10 @@ from typing import Any
 import click
 import msgspec
 
-from monitor.baselines.baseline import Baseline
 from monitor.cli._fitness import overfull, unfit
-from monitor.cli._summary import summary
+from monitor.cli._summary import Checked, summary
 from monitor.errors import BaselineError
+from monitor.observe.model import Monitored
 from monitor.registry.footprint import footprint, most_remembered
 from monitor.registry.specs import Config, ModelSpec
 from monitor.stream.models import read_config, read_keyring, read_models
@@ -28,14 +28,14 @@ def command(config: str, as_json: bool) -> int:
     keyring = read_keyring(loaded)
     missing: list[str] = []
     troubles: list[str] = [f"{config}: {text}" for text in overfull(loaded)]
-    models: list[tuple[ModelSpec, Baseline | None, str | None]] = []
+    models: list[Checked] = []
     for spec in loaded.models:
-        baseline, why = _baseline(loaded, spec)
-        models.append((spec, baseline, why))
+        model, why = _monitored(loaded, spec)
+        models.append((spec, model, why))
         if why is not None:
             missing.append(why)
-        if baseline is not None:
-            troubles += [f"{config}: model {spec.id}: {text}" for text in unfit(spec, baseline)]
+        for text in unfit(spec, model.baselines) if model else ():
+            troubles.append(f"{config}: model {spec.id}: {text}")
     if as_json:
         click.echo(_json(loaded, models, keyring.holders(), troubles))
     else:
@@ -47,13 +47,13 @@ def command(config: str, as_json: bool) -> int:
     return 1 if troubles else 0
 
 
-def _baseline(config: Config, spec: ModelSpec) -> tuple[Baseline | None, str | None]:
-    """The model's baseline, or why there is none although one is named."""
+def _monitored(config: Config, spec: ModelSpec) -> tuple[Monitored | None, str | None]:
+    """The model with its baselines, or why one that is named cannot be used."""
     try:
         (model,) = read_models(msgspec.structs.replace(config, models=(spec,)))
     except BaselineError as error:
         return None, str(error)
-    return model.baseline, None
+    return model, None
 
 
 def _memory(config: Config, spec: ModelSpec) -> dict[str, float] | None:
@@ -71,7 +71,7 @@ def _memory(config: Config, spec: ModelSpec) -> dict[str, float] | None:
 
 def _json(
     config: Config,
-    models: list[tuple[ModelSpec, Baseline | None, str | None]],
+    models: list[Checked],
     approvers: list[tuple[str, str]],
     troubles: list[str],
 ) -> str:
@@ -87,16 +87,17 @@ def _json(
                 "pane_ms": spec.pane_ms,
                 "memory": _memory(config, spec),
                 "most_remembered": most_remembered(spec, config.kafka.partitions),
-                "baseline_found": None
-                if baseline is None
-                else {
-                    "id": baseline.id,
-                    "rows": baseline.rows,
-                    "fingerprint": baseline.fingerprint,
-                    "features": dict(baseline.features),
-                },
+                "baselines_found": [
+                    {
+                        "id": baseline.id,
+                        "rows": baseline.rows,
+                        "fingerprint": baseline.fingerprint,
+                        "features": dict(baseline.features),
+                    }
+                    for baseline in (model.baselines if model else ())
+                ],
             }
-            for spec, baseline, _ in models
+            for spec, model, _ in models
         ],
     }
     return msgspec.json.format(msgspec.json.encode(answer), indent=2).decode()

@@ -108,6 +108,12 @@ def _key(judged: Judged, model: Monitored, subject: str, *episode: str) -> str:
     )  # fmt: skip
 
 
+def _baseline_id(judged: Judged, model: Monitored) -> str | None:
+    """The baseline that holds when the window begins."""
+    baseline = model.at(judged.start_ms).baseline
+    return baseline.id if baseline else None
+
+
 def _drift(
     finding: Finding,
     judged: Judged,
@@ -137,7 +143,7 @@ def _drift(
         severity=cast(Severity, finding.verdict),
         revision=judged.revision,
         event_key=key,
-        baseline_id=model.baseline.id if model.baseline else None,
+        baseline_id=_baseline_id(judged, model),
         config_hash=model.spec.config_hash,
         provisional=judged.provisional,
         decidable=judged.decidable,
@@ -167,7 +173,7 @@ def _window(
         predictions=judged.rows,
         revision=judged.revision,
         event_key=key,
-        baseline_id=model.baseline.id if model.baseline else None,
+        baseline_id=_baseline_id(judged, model),
         config_hash=model.spec.config_hash,
         provisional=judged.provisional,
         decidable=judged.decidable,

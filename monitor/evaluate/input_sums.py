@@ -6,18 +6,18 @@ of a whole hour make the sum of the hour, and those of a whole day that of the d
 go as soon as no window begins or ends within the longer.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from monitor.evaluate.rollup import finest, pieces, units
-from monitor.observe.model import Monitored
+from monitor.evaluate.rollup import finest, pieces
+from monitor.observe.model import Monitored, Period
 from monitor.panes.codec import FORMAT, Counts, pack, unpack
 from monitor.panes.messages import END, UNHEARD, InputPane, encode
-from monitor.registry.specs import WindowSpec
+from monitor.registry.specs import WindowSpec, units
 
 Key = tuple[Any, ...]
 
@@ -50,9 +50,10 @@ class Sum:
 
 @dataclass(slots=True)
 class Total:
-    """What a window holds of one version: `counts` is flat, over the layout of the baseline.
+    """What a window holds of one version: `counts` is flat, over the layout of its baseline.
 
-    `foreign` are predictions that were counted under another configuration, by its fingerprint.
+    That is the one that holds when the window begins. `foreign` are predictions that were counted
+    over another one, or under another configuration, by their fingerprint.
     """
 
     rows: int
@@ -69,13 +70,10 @@ class InputSums:
     """Snapshots that wait, sums by unit of time, and the rows that hold both."""
 
     def __init__(self, model: Monitored) -> None:
+        self.model = model
         self.model_id = model.spec.id
-        self.fingerprint = model.fingerprint
         self.lateness_ms = model.lateness_ms
         self.units = units(model.spec.pane_ms)
-        layout = model.baseline.layout if model.baseline else None
-        self.blocks = layout.blocks if layout else (slice(0, 0),)
-        self.width = layout.width if layout else 0
         #: Snapshots that some source partition has not passed, by the start of our pane.
         self.waiting: dict[int, dict[Key, InputPane]] = {}
         #: What came on time in them, where windows are provisional; alike.
@@ -122,25 +120,25 @@ class InputSums:
 
     def _sum_up(self, start: int, snapshots: Mapping[Key, InputPane]) -> None:
         by_version: dict[str, list[InputPane]] = {}
+        period = self.model.at(start)
         for key, pane in sorted(snapshots.items()):
             self.rows[key] = None
-            if pane.fingerprint == self.fingerprint:
+            if pane.fingerprint == period.fingerprint:
                 by_version.setdefault(pane.version, []).append(pane)
             elif pane.block == 0:
                 name = (pane.start_ms, pane.version, pane.fingerprint)
                 rows = self.foreign[name][1] if name in self.foreign else 0
-                self._estrange(name, pane.start_ms + _length(pane), rows + pane.rows)
+                self._estrange(name, pane.start_ms + length_of(pane.fingerprint), rows + pane.rows)
         for version, panes in by_version.items():
-            self._keep(0, start, version, self._merge(panes))
+            self._keep(0, start, version, self._merge(panes, period.blocks))
 
-    def _merge(self, panes: list[InputPane]) -> Sum:
+    def _merge(self, panes: list[InputPane], wheres: Sequence[slice]) -> Sum:
         """Add up the snapshots of one pane over its source partitions."""
         blocks = [
-            [pane.counts for pane in panes if pane.block == block]
-            for block in range(len(self.blocks))
+            [pane.counts for pane in panes if pane.block == block] for block in range(len(wheres))
         ]
         rows = sum(pane.rows for pane in panes if pane.block == 0)
-        return Sum(rows, tuple(map(self._add, blocks, self.blocks)))
+        return Sum(rows, tuple(map(self._add, blocks, wheres)))
 
     def _add(self, packed: list[bytes], where: slice) -> bytes:
         """One block's counts added up; packed again only where there are several."""
@@ -153,7 +151,10 @@ class InputSums:
         return pack(total)
 
     def _roll_up(self, n: int, before_ms: int) -> None:
-        """Make the sums of a unit of which the last part has been settled since `before_ms`."""
+        """Make the sums of a unit of which the last part has been settled since `before_ms`.
+
+        Counts over two baselines have no sum; no window is made of a unit in which they change.
+        """
         unit, parts = self.units[n], self.sums[n - 1]
         first, last = _down(before_ms, unit), _down(self.edge, unit)
         if first == last:
@@ -164,19 +165,20 @@ class InputSums:
                 for version, part in parts[start].items():
                     whole.setdefault(_down(start, unit), {}).setdefault(version, []).append(part)
         for start, versions in whole.items():
+            period = self.model.within(start, start + unit)
+            if period is None:
+                continue
             for version, found in versions.items():
                 blocks = zip(*(part.blocks for part in found), strict=True)
-                added = tuple(map(self._add, map(list, blocks), self.blocks))
+                added = tuple(map(self._add, map(list, blocks), period.blocks))
                 self._keep(n, start, version, Sum(sum(part.rows for part in found), added))
 
     def _keep(self, n: int, start: int, version: str, sum_: Sum) -> None:
         self.sums[n].setdefault(start, {})[version] = sum_
-        end = start + self.units[n]
+        end, mark = start + self.units[n], self.model.at(start).fingerprint
         for block, counts in enumerate(sum_.blocks):
             self.rows[self._sum_key(n, start, version, block)] = _encode(
-                SumRow(
-                    self.model_id, version, start, end, block, sum_.rows, self.fingerprint, counts
-                )
+                SumRow(self.model_id, version, start, end, block, sum_.rows, mark, counts)
             )
 
     def _sum_key(self, n: int, start: int, version: str, block: int) -> Key:
@@ -196,9 +198,9 @@ class InputSums:
         found = (s for held in (starts, *sums) for s in held if s >= from_ms)
         return min(found, default=None)
 
-    def nothing(self) -> Total:
+    def nothing(self, period: Period) -> Total:
         """What a silent window holds."""
-        return Total(0, np.zeros(self.width, dtype=np.int64), {})
+        return Total(0, np.zeros(period.width, dtype=np.int64), {})
 
     def total(self, start_ms: int, end_ms: int, on_time: bool = False) -> dict[str, Total]:
         """All that is settled of [start, end), by version; signals that share a window share it.
@@ -212,37 +214,41 @@ class InputSums:
 
     def _total(self, start_ms: int, end_ms: int, on_time: bool) -> dict[str, Total]:
         totals: dict[str, Total] = {}
+        period = self.model.at(start_ms)
 
         def of(version: str) -> Total:
             if version not in totals:
-                totals[version] = self.nothing()
+                totals[version] = self.nothing(period)
             return totals[version]
 
+        def estrange(version: str, fingerprint: str, rows: int) -> None:
+            foreign = of(version).foreign
+            foreign[fingerprint] = foreign.get(fingerprint, 0) + rows
+
         for n, start in pieces(start_ms, min(end_ms, self.edge), self.units):
+            theirs = self.model.at(start).fingerprint
             for version, part in self.sums[n].get(start, {}).items():
+                if theirs != period.fingerprint:
+                    estrange(version, theirs, part.rows)
+                    continue
                 total = of(version)
                 total.rows += part.rows
-                for where, counts in zip(self.blocks, part.blocks, strict=True):
+                for where, counts in zip(period.blocks, part.blocks, strict=True):
                     total.counts[where] += unpack(counts, where.stop - where.start)
         for (start, version, fingerprint), (end, rows) in sorted(self.foreign.items()):
             if start < end_ms and end > start_ms:
-                foreign = of(version).foreign
-                foreign[fingerprint] = foreign.get(fingerprint, 0) + rows
+                estrange(version, fingerprint, rows)
         for start in sorted(self.on_time) if on_time else ():
             if start_ms <= start < end_ms:
                 for pane in self.on_time[start].values():
-                    self._add_up(of(pane.version), pane)
+                    rows = pane.rows if pane.block == 0 else 0
+                    if pane.fingerprint != period.fingerprint:
+                        estrange(pane.version, pane.fingerprint, rows)
+                        continue
+                    total, where = of(pane.version), period.blocks[pane.block]
+                    total.rows += rows
+                    total.counts[where] += unpack(pane.counts, where.stop - where.start)
         return totals
-
-    def _add_up(self, total: Total, pane: InputPane) -> None:
-        """Add a snapshot to a total; of another configuration its number of predictions alone."""
-        rows = pane.rows if pane.block == 0 else 0
-        if pane.fingerprint == self.fingerprint:
-            where = self.blocks[pane.block]
-            total.rows += rows
-            total.counts[where] += unpack(pane.counts, where.stop - where.start)
-        else:
-            total.foreign[pane.fingerprint] = total.foreign.get(pane.fingerprint, 0) + rows
 
     # -- forgetting ------------------------------------------------------------------------------
 
@@ -277,40 +283,45 @@ class InputSums:
         held.setdefault(start, {})[snapshot_key(pane)] = pane
 
     def restore(self, rows: list[SumRow], edge_ms: int, gone: list[int], fingerprint: str) -> None:
-        """Take up what was settled; under another configuration it is foreign from now on."""
+        """Take up what was settled; what is counted otherwise by now is foreign from now on.
+
+        `fingerprint` is one of those by which it was counted: it tells the length of panes.
+        """
         for row in rows:
             if not row.counts:
                 self.foreign[row.start_ms, row.version, row.fingerprint] = row.end_ms, row.rows
-        own = [row for row in rows if row.counts]
-        if fingerprint == self.fingerprint:
-            self.edge, self.gone = edge_ms, gone
-            found: dict[tuple[int, int, str], dict[int, SumRow]] = {}
-            for row in own:
-                n = self.units.index(row.end_ms - row.start_ms)
-                found.setdefault((n, row.start_ms, row.version), {})[row.block] = row
-            for (n, start, version), blocks in found.items():
-                packed = tuple(row.counts for _, row in sorted(blocks.items()))
-                self.sums[n].setdefault(start, {})[version] = Sum(blocks[0].rows, packed)
-            return
-        self.edge = _down(edge_ms, self.units[0])
-        self.gone = [self.edge] * len(self.units)
-        for row in own:
-            length = row.end_ms - row.start_ms
-            self.rows["sum", self.model_id, row.version, row.start_ms, length, row.block] = None
-        self._estrange_all([row for row in own if row.block == 0])
-
-    def _estrange_all(self, rows: list[SumRow]) -> None:
-        """Keep the numbers of predictions, each once: of a roll-up what its parts don't tell."""
+        self.edge, self.gone = edge_ms, gone
+        if length_of(fingerprint) != self.units[0]:
+            self.edge = _down(edge_ms, self.units[0])
+            self.gone = [self.edge] * len(self.units)
+        found: dict[tuple[int, int, str], dict[int, SumRow]] = {}
+        for row in rows:
+            if row.counts:
+                at = row.end_ms - row.start_ms, row.start_ms, row.version
+                found.setdefault(at, {})[row.block] = row
+        #: What shorter sums of a version tell already: their starts and numbers of predictions.
         told: dict[str, list[tuple[int, int]]] = {}
-        for row in sorted(rows, key=lambda row: (row.end_ms - row.start_ms, row.start_ms)):
-            mine = told.setdefault(row.version, [])
-            within = [(start, n) for start, n in mine if row.start_ms <= start < row.end_ms]
-            rest = row.rows - sum(n for _, n in within)
+        for (length, start, version), blocks in sorted(found.items()):
+            first, mine = blocks[0], told.setdefault(version, [])
+            within = [(at, n) for at, n in mine if start <= at < first.end_ms]
+            rest = first.rows - sum(n for _, n in within)
+            mine.append((start, rest))
+            if self._ours(first):
+                packed = tuple(row.counts for _, row in sorted(blocks.items()))
+                sums = self.sums[self.units.index(length)]
+                sums.setdefault(start, {})[version] = Sum(first.rows, packed)
+                continue
+            for block in blocks:
+                self.rows["sum", self.model_id, version, start, length, block] = None
             if rest:
-                name = (row.start_ms, row.version, row.fingerprint)
-                end = min((start for start, _ in within), default=row.end_ms)
-                self._estrange(name, end, rest)
-                mine.append((row.start_ms, rest))
+                # Of a roll-up, what its parts don't tell: those were forgotten from the oldest on.
+                end = min((at for at, _ in within), default=first.end_ms)
+                self._estrange((start, version, first.fingerprint), end, rest)
+
+    def _ours(self, row: SumRow) -> bool:
+        """Whether a sum was counted as its time is counted now."""
+        period = self.model.within(row.start_ms, row.end_ms)
+        return period is not None and period.fingerprint == row.fingerprint
 
     def _estrange(self, name: tuple[int, str, str], end_ms: int, rows: int) -> None:
         start, version, fingerprint = name
@@ -335,9 +346,9 @@ def snapshot_key(pane: InputPane) -> Key:
     return (*key, "on time") if pane.on_time else key
 
 
-def _length(pane: InputPane) -> int:
-    """The length of a pane in ms, which its fingerprint tells."""
-    return int(pane.fingerprint.rpartition("/")[2])
+def length_of(fingerprint: str) -> int:
+    """The length of panes in ms, which their fingerprint tells."""
+    return int(fingerprint.rpartition("/")[2])
 
 
 def _down(time_ms: int, unit_ms: int) -> int:

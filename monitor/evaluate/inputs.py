@@ -22,7 +22,7 @@ from monitor.detectors.registry import detectors_for
 from monitor.detectors.window import InputWindow
 from monitor.evaluate.cursor import Cursor
 from monitor.evaluate.input_sums import InputSums, Total
-from monitor.evaluate.judged import Judged, not_judged
+from monitor.evaluate.judged import Judged, changes, not_judged
 from monitor.evaluate.overflow import Overflows, inconclusive
 from monitor.evaluate.windows import closing_with_panes, first_end
 from monitor.events.cloudevents import rfc3339
@@ -142,33 +142,37 @@ class InputWindows:
                 return
             totals = sums.total(start, end)
             if totals or not self.silent:
+                nothing = sums.nothing(self.model.at(start))
                 for version in sorted(totals) or [""]:
-                    yield from self._judge(version, totals.get(version) or sums.nothing(), end)
+                    yield from self._judge(version, totals.get(version) or nothing, end)
             self.silent = not totals
             at.step(end)
             if self.silent:
                 at.pass_silence(ahead, mark_ms)
 
     def _judge(self, version: str, total: Total, end: int) -> Iterator[Judged]:
-        spec, baseline = self.model.spec, self.model.baseline
         start, rows = end - self.window.size_ms, total.predictions
         told = self.early.next_end is not None and end < self.early.next_end
         revision = 1 if told and version else 0
+        baseline = self.model.at(start).baseline
         why = None
-        if total.foreign:
+        if rows and self.model.within(start, end) is None:
+            why = changes(self.model, start, end)
+        elif total.foreign:
             why = (
                 f"{rows - total.rows} of {rows} predictions were counted with "
-                f"{min(total.foreign)}, now it is {self.model.fingerprint}"
+                f"{min(total.foreign)}, now it is {self.model.at(start).fingerprint}"
             )
         elif start < self.whole_from:
             why = f"predictions before {rfc3339(self.whole_from)} are in windows of before"
         if why:
-            finding = not_judged(self.signal, why, rows)
-            yield Judged(self.signal, version, start, end, (finding,), rows, revision)
+            for found in detectors_for(self.signal):
+                finding = not_judged(found.name, why, rows)
+                yield Judged(found.name, version, start, end, (finding,), rows, revision)
             return
         full = self.overflows.why(version, start, end, rows)
         window = InputWindow(
-            spec=spec,
+            spec=self.model.spec,
             version=version,
             start_ms=start,
             end_ms=end,

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 from monitor.detectors.finding import Finding
+from monitor.events.timestamps import rfc3339
+from monitor.observe.model import Monitored
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class Judged:
 
 
 def not_judged(detector: str, why: str, rows: int) -> Finding:
-    """The verdict on a window that was counted over more than one configuration."""
+    """The verdict on a window that was not counted over one baseline and one configuration."""
     return Finding(
         detector=detector,
         subject="model",
@@ -43,3 +45,19 @@ def not_judged(detector: str, why: str, rows: int) -> Finding:
         n_current=rows,
         message=f"the configuration changed within the window: {why}",
     )
+
+
+def changes(model: Monitored, start_ms: int, end_ms: int) -> str:
+    """Which baselines hold in a window, and until when: counts over two of them have no sum.
+
+    Nor has a window two references, where they differ in counts alone.
+    """
+    first, last = model.index(start_ms), model.index(end_ms - 1)
+    held = [
+        f"the baseline {period.baseline.id if period.baseline else 'none'} held until "
+        f"{rfc3339(period.until_ms)}"
+        for period in model.periods[first:last]
+    ]
+    now = model.periods[last].baseline
+    assert now is not None
+    return f"{', '.join(held)}, and {now.id} since; each is judged alone"

@@ -6,29 +6,41 @@ one of its snapshots is replaced: a window costs its roll-ups, and what has chan
 """
 
 from bisect import bisect_left, insort
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from monitor.evaluate.input_sums import Key
-from monitor.evaluate.rollup import pieces, units
-from monitor.observe.model import Monitored
+from monitor.evaluate.input_sums import Key, length_of
+from monitor.evaluate.rollup import pieces
+from monitor.observe.model import Monitored, Period
 from monitor.panes.codec import Counts, pack, unpack
 from monitor.panes.messages import OutcomePane, encode
+from monitor.registry.specs import units
 
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
     """Predictions of one version in a stretch of time, and what their labels said.
 
-    `counts` (packed) is ages x classes x classes. `foreign` are predictions whose snapshots were
-    made under another configuration: those of before were counted anew, and sent again, by
-    whoever took up the partition, so that they count only where there are no others.
+    `counts` (packed) is ages x classes x classes, `sources` are those that it is made of. Whoever
+    takes up a source's partition counts anew what was counted under another configuration, and
+    sends it again. `strange` are predictions of panes that this would replace, and has not;
+    `foreign`, by source, those of panes of another length, which count only where there is nothing
+    else of their source.
     """
 
     predictions: int
-    foreign: int
+    sources: frozenset[int]
+    strange: int
+    foreign: Mapping[int, int]
     counts: bytes | None
+
+    def estranged(self, sources: frozenset[int]) -> int:
+        """Predictions of which nothing else is known than that they were made."""
+        beyond = (n for source, n in self.foreign.items() if source not in sources)
+        return self.strange + sum(beyond)
 
 
 @dataclass(slots=True)
@@ -44,11 +56,8 @@ class OutcomeSums:
     """Snapshots of outcome panes, sums by unit of time, and the rows that hold the snapshots."""
 
     def __init__(self, model: Monitored) -> None:
-        self.fingerprint = model.fingerprint
+        self.model = model
         self.units = units(model.spec.pane_ms)
-        outcomes = model.baseline.outcomes if model.baseline else None
-        #: Without a baseline there are no classes, and predictions alone are counted.
-        self.shape = outcomes.counts.shape if outcomes else (0, 0, 0)
         self.snapshots: dict[int, dict[Key, OutcomePane]] = {}
         #: The starts of all panes held, in order.
         self.starts: list[int] = []
@@ -87,16 +96,22 @@ class OutcomeSums:
     def total(self, start_ms: int, end_ms: int) -> dict[str, OutcomeTotal]:
         """All that is known of predictions in [start, end), by version."""
         parts = [self._sum(n, at) for n, at in pieces(start_ms, end_ms, self.units)]
+        period = self.model.within(start_ms, end_ms)
         return {
-            version: self._unpacked(_of_version(parts, version))
+            version: self._unpacked(_of_version(parts, version), period)
             for version in sorted({version for part in parts for version in part})
         }
 
-    def _unpacked(self, parts: list[Outcomes]) -> OutcomeTotal:
+    def _unpacked(self, parts: list[Outcomes], period: Period | None) -> OutcomeTotal:
+        """All parts in one, where one baseline holds; else no more than how many there are."""
+        rows = sum(part.predictions for part in parts)
+        if period is None:
+            rows += sum(part.estranged(part.sources) for part in parts)
+            return OutcomeTotal(rows, False, np.zeros((0, 0, 0), dtype=np.int64))
+        sources = frozenset[int]().union(*(part.sources for part in parts))
+        estranged = sum(part.estranged(sources) for part in parts)
         counts = [part.counts for part in parts if part.counts is not None]
-        ours = bool(counts)
-        rows = sum(part.predictions if ours else part.foreign for part in parts)
-        return OutcomeTotal(rows, ours, self._add(counts))
+        return OutcomeTotal(rows + estranged, not estranged, _add(counts, period))
 
     def _sum(self, n: int, start: int) -> dict[str, Outcomes]:
         """The sum of one unit of time, made of the next shorter ones unless it is remembered."""
@@ -112,38 +127,44 @@ class OutcomeSums:
 
     def _pane(self, start: int, end: int) -> dict[str, Outcomes]:
         at = self.starts[bisect_left(self.starts, start) : bisect_left(self.starts, end)]
+        period = self.model.at(start)
         by_version: dict[str, list[OutcomePane]] = {}
         for one in at:
             for _, pane in sorted(self.snapshots[one].items()):
                 by_version.setdefault(pane.version, []).append(pane)
         found = {}
         for version, panes in by_version.items():
-            ours = [pane for pane in panes if pane.fingerprint == self.fingerprint]
+            ours = [pane for pane in panes if pane.fingerprint == period.fingerprint]
+            strange, foreign = 0, Counter[int]()
+            for pane in panes:
+                if length_of(pane.fingerprint) != self.units[0]:
+                    foreign[pane.source] += pane.predictions
+                elif pane.fingerprint != period.fingerprint:
+                    strange += pane.predictions
             found[version] = Outcomes(
                 sum(pane.predictions for pane in ours),
-                sum(pane.predictions for pane in panes if pane.fingerprint != self.fingerprint),
-                pack(self._add([pane.counts for pane in ours])) if ours else None,
+                frozenset(pane.source for pane in ours),
+                strange,
+                foreign,
+                pack(_add([pane.counts for pane in ours], period)) if ours else None,
             )
         return found
 
     def _whole(self, n: int, start: int, end: int) -> dict[str, Outcomes]:
         parts = [self._sum(n - 1, at) for at in range(start, end, self.units[n - 1])]
+        period = self.model.at(start)
         found = {}
         for version in sorted({version for part in parts for version in part}):
             mine = _of_version(parts, version)
             counts = [part.counts for part in mine if part.counts is not None]
             found[version] = Outcomes(
                 sum(part.predictions for part in mine),
-                sum(part.foreign for part in mine),
-                pack(self._add(counts)) if counts else None,
+                frozenset[int]().union(*(part.sources for part in mine)),
+                sum(part.strange for part in mine),
+                sum((Counter(part.foreign) for part in mine), Counter[int]()),
+                pack(_add(counts, period)) if counts else None,
             )
         return found
-
-    def _add(self, packed: list[bytes]) -> Counts:
-        total = np.zeros(self.shape, dtype=np.int64)
-        for counts in packed if total.size else ():
-            total += unpack(counts, total.size).reshape(total.shape)
-        return total
 
     def forget(self, before_ms: int) -> None:
         """Drop panes that start before a time: no window needs them any more."""
@@ -163,6 +184,15 @@ def snapshot_key(pane: OutcomePane) -> Key:
     Where the configuration has changed observe counts the whole pane anew: that one replaces too.
     """
     return ("pane", pane.model_id, "outcome", pane.version, pane.start_ms, pane.source, 0, "")
+
+
+def _add(packed: list[bytes], period: Period) -> Counts:
+    """Counts of one period added up; without a baseline there are no classes to count by."""
+    outcomes = period.baseline.outcomes if period.baseline else None
+    total = np.zeros(outcomes.counts.shape if outcomes else (0, 0, 0), dtype=np.int64)
+    for counts in packed if total.size else ():
+        total += unpack(counts, total.size).reshape(total.shape)
+    return total
 
 
 def _of_version(parts: list[dict[str, Outcomes]], version: str) -> list[Outcomes]:

@@ -15,7 +15,7 @@ from monitor.detectors.finding import Finding
 from monitor.detectors.registry import detectors_for
 from monitor.detectors.window import OutcomeWindow
 from monitor.evaluate.cursor import Cursor
-from monitor.evaluate.judged import Judged, not_judged
+from monitor.evaluate.judged import Judged, changes, not_judged
 from monitor.evaluate.outcome_sums import OutcomeSums, OutcomeTotal
 from monitor.evaluate.overflow import Overflows, inconclusive
 from monitor.evaluate.windows import closing_with_panes, first_end
@@ -72,12 +72,13 @@ class OutcomeWindows:
         self.metric = signal.metric
         self.labels = labels
         #: What the history holds: figures of another measure say nothing about this one.
-        self.measure = f"{signal.metric}/{model.spec.positive}/{model.fingerprint}"
+        self.measure = f"{signal.metric}/{model.spec.positive}"
         self.min_samples = signal.min_samples
         #: The article's own rule, which is shown too, always looks at four.
         self.periods = max(signal.periods, ARTICLE_PERIODS)
-        outcomes = model.baseline.outcomes if model.baseline else None
-        self.ages = outcomes.ages_ms if outcomes else age_limits(labels.max_delay_ms)
+        known = [p.baseline.outcomes for p in model.periods if p.baseline and p.baseline.outcomes]
+        #: Label ages, the same in every baseline that fits the model.
+        self.ages = known[0].ages_ms if known else age_limits(labels.max_delay_ms)
         #: How far the windows have been judged at each age.
         self.at = [Cursor(self.window) for _ in self.ages]
         #: The metric of the last judged periods by version and age, with their ends.
@@ -115,9 +116,16 @@ class OutcomeWindows:
         )
 
     def resume(
-        self, cursors: Sequence[OutcomeCursor], versions: Sequence[VersionRow], gone_before: int
+        self,
+        cursors: Sequence[OutcomeCursor],
+        versions: Sequence[VersionRow],
+        gone_before: int,
+        periods: Sequence[tuple[int, str]],
     ) -> None:
         """Go on after a restart, given where all windows stood; of other ones, begin anew.
+
+        `periods` are the fingerprints by which it was counted, as the model's own are now: figures
+        of a time that is counted otherwise by now are dropped.
 
         Windows of another length, or judged at other ages, begin where the last of those ended
         that had been judged at all ages.
@@ -127,8 +135,15 @@ class OutcomeWindows:
             if (cursor.size_ms, cursor.hop_ms, cursor.ages) == (*shape, self.ages):
                 mine = [row for row in versions if (row.size_ms, row.hop_ms) == shape]
                 self.at = [Cursor(self.window, end) for end in cursor.next_end]
-                if cursor.measure == self.measure:
-                    self.history = {row.version: row.history for row in mine}
+                same = cursor.measure == self.measure
+                for row in mine:
+                    kept = [
+                        [one for one in ends if same and self._alike(one[0], periods)]
+                        for ends in row.history
+                    ]
+                    self.history[row.version] = kept
+                    if kept != row.history:
+                        self.touched.add(row.version)
                 self.published = {row.version: row.published for row in mine}
                 self.whole_from = cursor.whole_from
                 return
@@ -141,6 +156,17 @@ class OutcomeWindows:
         if judged:
             end = first_end(self.window, max(judged))
             self.at = [Cursor(self.window, end) for _ in self.ages]
+
+    def _alike(self, end: int, periods: Sequence[tuple[int, str]]) -> bool:
+        """Whether a window was counted, by other periods, over the one baseline of now."""
+        start = end - self.window.size_ms
+        now = self.model.within(start, end)
+        held = {
+            mark
+            for n, (from_ms, mark) in enumerate(periods)
+            if from_ms < end and (n + 1 == len(periods) or periods[n + 1][0] > start)
+        }
+        return now is not None and held == {now.fingerprint}
 
     def needed_from(self) -> int | None:
         """The earliest time that a window to come may still hold, in ms."""
@@ -171,21 +197,26 @@ class OutcomeWindows:
 
     def _judge(self, version: str, total: OutcomeTotal, end: int, age: int) -> Iterator[Judged]:
         model, limit = self.model, self.ages[age]
-        baseline = model.baseline
+        start = end - self.window.size_ms
+        period = model.at(start)
+        changing = model.within(start, end) is None
+        baseline = period.baseline
         outcomes = baseline.outcomes if baseline else None
         matrix: Counts | None = None
-        if outcomes:
+        if outcomes and not changing:
             matrix = total.counts[: age + 1].sum(axis=0)
         predictions = total.predictions
         labelled = int(matrix.sum()) if matrix is not None else 0
         covered = predictions > 0 and labelled / predictions >= self.labels.min_coverage
         self.touched.add(version)
         histories = self.history.setdefault(version, [[] for _ in self.ages])
-        before = [value for until, value in histories[age] if until <= end - self.window.size_ms]
+        # Figures over the classes of another baseline are none of these windows'.
+        from_ms = period.from_ms + self.window.size_ms
+        before = [value for until, value in histories[age] if from_ms <= until <= start]
         window = OutcomeWindow(
             spec=model.spec,
             version=version,
-            start_ms=end - self.window.size_ms,
+            start_ms=start,
             end_ms=end,
             baseline=baseline,
             matrix=matrix,
@@ -195,8 +226,8 @@ class OutcomeWindows:
             reference_predictions=outcomes.predictions if outcomes else 0,
             history=tuple(before[-self.periods :]),
         )
-        whole = total.ours and window.start_ms >= self.whole_from
-        full = self.overflows.why(version, window.start_ms, end, predictions)
+        whole = total.ours and start >= self.whole_from
+        full = self.overflows.why(version, start, end, predictions)
         if (
             full is None
             and matrix is not None
@@ -225,10 +256,12 @@ class OutcomeWindows:
                 findings = tuple(found.judge(window))
             else:
                 why = f"{predictions} predictions were counted with an earlier one"
-                if total.ours:
+                if changing:
+                    why = changes(model, start, end)
+                elif total.ours:
                     why = f"predictions before {rfc3339(self.whole_from)} are in windows of before"
                 findings = (not_judged(found.name, why, predictions),)
             yield Judged(
-                found.name, version, end - self.window.size_ms, end, findings, predictions,
-                revision, limit, decidable=covered, settled=age == len(self.ages) - 1,
+                found.name, version, start, end, findings, predictions, revision, limit,
+                decidable=covered, settled=age == len(self.ages) - 1,
             )  # fmt: skip

@@ -16,7 +16,7 @@ from monitor.evaluate.judged import Judged
 from monitor.evaluate.outcome_sums import OutcomeSums
 from monitor.evaluate.outcomes import OutcomeCursor, OutcomeWindows, VersionRow
 from monitor.evaluate.overflow import Overflows
-from monitor.observe.model import Monitored
+from monitor.observe.model import BEGINNING, Monitored
 from monitor.panes.codec import FORMAT
 from monitor.panes.flush import Flush, Output, Record, Unlogged
 from monitor.panes.messages import (
@@ -42,8 +42,10 @@ _Window = tuple[str, int, int, int | None, bool]
 class ModelRow(msgspec.Struct, array_like=True):
     """How far the windows of a model have been judged, and its panes are settled.
 
-    `edge`, `gone` and `fingerprint` are those of the sums of inputs; outcome panes that start
-    before `dropped` are judged and gone. `overflowed` is the last pane whose overflow was told of.
+    `edge` and `gone` are those of the sums of inputs; outcome panes that start before `dropped` are
+    judged and gone. `overflowed` is the last pane whose overflow was told of. `periods` are the
+    fingerprints by which it all was counted, each with the time from which it holds, in ms;
+    `fingerprint` is the one at the edge, which stood there alone once.
     """
 
     model_id: str
@@ -56,6 +58,7 @@ class ModelRow(msgspec.Struct, array_like=True):
     format: int = FORMAT
     overflowed: int = UNHEARD
     held: HoldbackRow | None = None
+    periods: list[tuple[int, str]] = []
 
 
 _decode_model = msgspec.msgpack.Decoder(ModelRow).decode
@@ -213,10 +216,11 @@ class ModelWindows:
                 [windows.cursor for windows in self.outcomes],
                 self.input_sums.edge,
                 self.input_sums.gone,
-                self.input_sums.fingerprint,
+                self.model.at(self.input_sums.edge).fingerprint,
                 self.outcome_sums.gone,
                 overflowed=self.overflows.told_ms,
                 held=self.holdback.row,
+                periods=[(p.from_ms, p.fingerprint) for p in self.model.periods],
             )
         )
 
@@ -252,12 +256,14 @@ class ModelWindows:
         self.holdback.restore(row.held)
         for inputs in self.inputs:
             inputs.resume(row.inputs, self.input_sums)
+        before = row.periods or [(BEGINNING, row.fingerprint)]
         for outcomes in self.outcomes:
             gone = UNHEARD if row.dropped is None else row.dropped
-            outcomes.resume(row.outcomes, versions, gone)
+            outcomes.resume(row.outcomes, versions, gone, before)
         known = {(o.window.size_ms, o.window.hop_ms) for o in self.outcomes}
         self._stale = [v for v in versions if (v.size_ms, v.hop_ms) not in known]
-        return bool(self._stale or self.input_sums.rows)
+        dropped = any(outcomes.touched for outcomes in self.outcomes)
+        return bool(self._stale or self.input_sums.rows or dropped)
 
 
 def _version_key(row: VersionRow) -> bytes:

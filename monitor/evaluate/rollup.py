@@ -10,26 +10,6 @@ at most 75 sums, whatever the number of panes in them::
 
 from collections.abc import Iterator
 
-from monitor.registry.specs import DAY_MS, HOUR_MS
-
-#: How many of a unit make the next one, where panes make neither whole hours nor whole days.
-MANY = 24
-
-
-def units(pane_ms: int) -> tuple[int, ...]:
-    """The lengths of panes and of their roll-ups in ms, each a multiple of the one before.
-
-    >>> [unit // 60_000 for unit in units(5 * 60_000)]
-    [5, 60, 1440]
-    >>> [unit // 60_000 for unit in units(7 * 60_000)]
-    [7, 168, 4032]
-    """
-    found = [pane_ms]
-    for natural in (HOUR_MS, DAY_MS):
-        if natural > found[-1] and natural % found[-1] == 0:
-            found.append(natural)
-    return tuple(found) if len(found) > 1 else (pane_ms, pane_ms * MANY, pane_ms * MANY**2)
-
 
 def finest(hop_ms: int, lengths: tuple[int, ...]) -> int:
     """The index of the shortest unit that windows of a hop are made of: the longest dividing it."""

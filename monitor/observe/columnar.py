@@ -17,8 +17,9 @@ import numpy.typing as npt
 from monitor.events.limits import ID_PATTERN, MAX_ID, MAX_INDEX, MAX_ROWS, SCHEMA_MAJOR
 from monitor.events.types import Outcome
 from monitor.observe.batch import ROW, Place, event_ms
-from monitor.observe.columns import Block, Columns, Indexes, Times, floats
+from monitor.observe.columns import Block, Columns, Grids, Indexes, Times, floats
 from monitor.observe.fields import Identifier, SchemaVersion, Timestamp
+from monitor.observe.model import FEATURE, Where
 from monitor.observe.redaction import Redaction
 from monitor.observe.rejection import Rejected, Trace, trace
 from monitor.panes.flush import Record
@@ -96,15 +97,9 @@ class Columnar:
             self._read[f"feature/{name}"] = read.column(f"$.features.{name}", value)
         read.ids(decoded)
         times = read.times(decoded)
-        self.block = Block(
-            times,
-            [decoded.model_version],
-            np.zeros(rows, dtype=np.int32),
-            np.empty((len(columns.numeric), rows)),
-            np.empty((len(columns.categorical), rows), dtype=np.int32),
-            mistyped,
-        )
-        for (subject, _), out in zip(columns.numeric, self.block.numbers, strict=True):
+        none = [None] * rows
+        numbers = np.empty((len(columns.numeric), rows))
+        for subject, out in zip(columns.numeric, numbers, strict=True):
             value = self._read[subject]
             if value is None:
                 out[:] = np.nan
@@ -112,10 +107,11 @@ class Columnar:
                 out[:] = floats(value)
             else:
                 out[:] = value  # None becomes NaN
-        self._categories = [subject for subject, _ in columns.categorical]
-        for (subject, grid), slots in zip(columns.categorical, self.block.codes, strict=True):
-            value = self._read[subject]
-            slots[:] = grid.codes([None] if value is None else _listed(value))
+        texts = [self._read[subject] for subject in columns.categorical]
+        codes = columns.codes([none if text is None else _listed(text) for text in texts], times)
+        which = np.zeros(rows, dtype=np.int32)
+        self.block = Block(times, [decoded.model_version], which, numbers, codes, mistyped)
+        self._columns = columns
         self.times: Times = times
         self.appended: Times = np.full(rows, record.timestamp, dtype=np.int64)
 
@@ -161,21 +157,35 @@ class Columnar:
         return [predictions[n] for n in kept.tolist()]
 
     def payloads(self, kept: Indexes) -> Sequence[int]:
-        """A checksum of each row as it was read: the same, whatever record brings it again."""
+        """A checksum of each row as it was read: the same, whatever record brings it again.
+
+        Only columns of the baseline that holds at the row's time are in it: one that is to come
+        changes no checksum.
+        """
+        told = np.empty(self.block.rows, dtype=np.int64)
+        for grids, where in self._columns.parts(self.times):
+            told[where] = self._checksums(grids, where)
+        return told[kept].tolist()  # type: ignore[no-any-return]
+
+    def _checksums(self, grids: Grids, where: Where) -> list[int]:
         start = crc32(self._decoded.model_version.encode())
-        wrong, none = self.block.mistyped, [None] * self.block.rows
-        parts = ("prediction", "score", *self._categories)
-        texts = zip(
-            self.times.tolist(),
-            *(none if self._read[part] is None else _listed(self._read[part]) for part in parts),
-            strict=True,
-        )
-        told = [crc32(_encode(text), start) for text in texts]
-        numbers = np.ascontiguousarray(self.block.numbers.T)
-        return [
-            ROW + crc32(numbers[n], crc32(_encode(wrong[n]), told[n]) if n in wrong else told[n])
-            for n in kept.tolist()
-        ]
+        wrong, rows = self.block.mistyped, np.arange(self.block.rows)[where].tolist()
+        parts = ("prediction", "score", *(subject for _, subject, _ in grids.categorical))
+        read = [self._read[part] for part in parts]
+        columns = [None if column is None else _listed(column) for column in read]
+        times = self.times.tolist()
+        numbers = np.ascontiguousarray(self.block.numbers[[n for n, _, _ in grids.numeric]].T)
+        sums = []
+        for n in rows:
+            text = (times[n], *(None if column is None else column[n] for column in columns))
+            told = crc32(_encode(text), start)
+            names = n in wrong and [
+                subject.removeprefix(FEATURE)
+                for _, subject, _ in grids.numeric
+                if subject.removeprefix(FEATURE) in wrong[n]
+            ]
+            sums.append(ROW + crc32(numbers[n], crc32(_encode(names), told) if names else told))
+        return sums
 
 
 class _Reader:

@@ -7,21 +7,23 @@ from typing import Any
 import msgspec
 
 from monitor.observe.fields import Scalar
-from monitor.observe.model import Monitored
+from monitor.observe.model import FEATURE, Monitored
 from monitor.observe.refusal import feature_float
-from monitor.stats.grid import CategoricalGrid
 
 NAN = float("nan")
 
 
 class Features:
-    """The features of one model: the Struct that they decode into, and their columns in order."""
+    """The features of one model: the Struct that they decode into, and their columns in order.
+
+    Those of all its baselines are read from every event: which of them holds is a matter of the
+    event's time, which is read with them.
+    """
 
     def __init__(self, model: Monitored) -> None:
-        columns = model.baseline.layout.columns if model.baseline else ()
-        wanted = [c for c in columns if c.subject.startswith("feature/")]
-        self.names = [c.subject.removeprefix("feature/") for c in wanted]
-        self.categorical = [isinstance(c.grid, CategoricalGrid) for c in wanted]
+        wanted = [subject for subject in model.kinds if subject.startswith(FEATURE)]
+        self.names = [subject.removeprefix(FEATURE) for subject in wanted]
+        self.categorical = [model.kinds[subject] == "categorical" for subject in wanted]
         fields = [f"f{i}" for i in range(len(wanted))]
         self.struct = msgspec.defstruct(
             "Features",

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from monitor.observe.columns import Block, Codes, Columns, Floats
-from monitor.observe.model import Monitored
+from monitor.observe.columns import Block, Codes, Columns, Floats, Grids
+from monitor.observe.model import FEATURE, Monitored
+from monitor.stats.layout import Layout
 
 Counts = npt.NDArray[np.integer[Any]]
 PaneKey = tuple[str, int]
@@ -51,19 +52,28 @@ class Pile:
     times: list[Counts] = field(default_factory=list)
     numbers: list[Floats] = field(default_factory=list)
     codes: list[Codes] = field(default_factory=list)
-    mistyped: list[tuple[int, str]] = field(default_factory=list)
+    mistyped: dict[int, Sequence[str]] = field(default_factory=dict)
     rows: int = 0
+
+    def block(self) -> Block:
+        """All of it in one."""
+        return Block(
+            np.concatenate(self.times),
+            list(self.names),
+            np.concatenate(self.versions),
+            np.concatenate(self.numbers, axis=1),
+            np.concatenate(self.codes, axis=1),
+            self.mistyped,
+        )
 
 
 class Fold:
-    """Piles up the rows of one model, and bins them into panes of its layout."""
+    """Piles up the rows of one model, and bins them into panes of the baseline of their time."""
 
     def __init__(self, model: Monitored, columns: Columns) -> None:
         self.pane_ms = model.spec.pane_ms
-        self.layout = model.baseline.layout if model.baseline else None
         self.pile = Pile()
-        self._numeric = columns.numeric
-        self._categorical = columns.categorical
+        self._columns = columns
 
     @property
     def waiting(self) -> int:
@@ -76,7 +86,7 @@ class Fold:
         if not block.rows:
             return
         for row, features in block.mistyped.items():
-            pile.mistyped += [(pile.rows + row, feature) for feature in features]
+            pile.mistyped[pile.rows + row] = features
         index = [pile.names.setdefault(name, len(pile.names)) for name in block.names]
         pile.rows += block.rows
         pile.times.append(block.times)
@@ -85,57 +95,69 @@ class Fold:
         pile.codes.append(block.codes)
 
     def bin(self, panes: dict[PaneKey, Pane]) -> set[PaneKey]:
-        """Add the piled rows to `panes`, keyed by (version, start in ms); return those changed."""
+        """Add the piled rows to `panes`, keyed by (version, start in ms); return those changed.
+
+        A baseline changes between panes, so no pane has rows of two.
+        """
         pile, self.pile = self.pile, Pile()
-        if not pile.rows:
-            return set()
-        times = np.concatenate(pile.times)
-        names = list(pile.names)
+        changed: set[PaneKey] = set()
+        if pile.rows:
+            block = pile.block()
+            for grids, where in self._columns.parts(block.times):
+                part = block if isinstance(where, slice) else block.only(where)
+                changed |= self._bin(part, grids, panes)
+        return changed
+
+    def _bin(self, block: Block, grids: Grids, panes: dict[PaneKey, Pane]) -> set[PaneKey]:
+        times, names = block.times, block.names
         stretch, start = np.unique(times - times % self.pane_ms, return_inverse=True)
-        group = np.concatenate(pile.versions) * np.int64(len(stretch)) + start
+        group = block.versions * np.int64(len(stretch)) + start
         used, group, rows = np.unique(group, return_inverse=True, return_counts=True)
         keys = [(names[g // len(stretch)], int(stretch[g % len(stretch)])) for g in used.tolist()]
-        width = self.layout.width if self.layout else 0
+        width = grids.layout.width if grids.layout else 0
         for key, n in zip(keys, rows.tolist(), strict=True):
             pane = panes.get(key)
             if pane is None:
                 pane = panes[key] = Pane(width)
             pane.grow(n)
-        if self.layout:
-            self._columns(pile, group, rows, [panes[key].counts for key in keys])
+        if grids.layout:
+            _columns(block, grids, grids.layout, group, rows, [panes[key].counts for key in keys])
         return set(keys)
 
-    def _columns(self, pile: Pile, group: Counts, rows: Counts, into: list[Counts]) -> None:
-        numbers = np.concatenate(pile.numbers, axis=1)
-        codes = np.concatenate(pile.codes, axis=1)
-        wrong: dict[str, list[int]] = {}
-        for row, feature in pile.mistyped:
-            wrong.setdefault(f"feature/{feature}", []).append(int(group[row]))
-        for (subject, names), coded in zip(self._categorical, codes, strict=True):
-            _scatter(coded, group, names.width, self._targets(subject, into))
-        if pile.rows >= SORT_FROM * len(into):
-            if len(into) > 1:
-                numbers = numbers[:, np.argsort(group, kind="stable")]
-            bounds = np.cumsum(rows)[:-1]
-            for (subject, grid), values in zip(self._numeric, numbers, strict=True):
-                parts = np.split(values, bounds)
-                for target, part in zip(self._targets(subject, into), parts, strict=True):
-                    _add(target, grid.counts(part))
-        else:
-            for (subject, grid), values in zip(self._numeric, numbers, strict=True):
-                coded = grid.codes(values)
-                _scatter(coded, group, grid.width, self._targets(subject, into))
-        for subject, grid in self._numeric:
-            targets = self._targets(subject, into)
-            for g in wrong.get(subject, ()):
-                # A wrong type was folded as absent: it is an error of its own, not a null.
-                targets[g][grid.NULL] -= 1
-                targets[g][grid.TYPE_ERROR] += 1
 
-    def _targets(self, subject: str, into: Sequence[Counts]) -> list[Counts]:
-        assert self.layout is not None
-        where = self.layout.slice(subject)
+def _columns(
+    block: Block, grids: Grids, layout: Layout, group: Counts, rows: Counts, into: list[Counts]
+) -> None:
+    """Count every column of a block by group, into the flat counts of each group."""
+
+    def targets(subject: str) -> list[Counts]:
+        where = layout.slice(subject)
         return [counts[where] for counts in into]
+
+    numbers = block.numbers
+    wrong: dict[str, list[int]] = {}
+    for row, features in block.mistyped.items():
+        for feature in features:
+            wrong.setdefault(f"{FEATURE}{feature}", []).append(int(group[row]))
+    for n, subject, names in grids.categorical:
+        _scatter(block.codes[n], group, names.width, targets(subject))
+    if block.rows >= SORT_FROM * len(into):
+        if len(into) > 1:
+            numbers = numbers[:, np.argsort(group, kind="stable")]
+        bounds = np.cumsum(rows)[:-1]
+        for n, subject, grid in grids.numeric:
+            parts = np.split(numbers[n], bounds)
+            for target, part in zip(targets(subject), parts, strict=True):
+                _add(target, grid.counts(part))
+    else:
+        for n, subject, grid in grids.numeric:
+            _scatter(grid.codes(numbers[n]), group, grid.width, targets(subject))
+    for _, subject, grid in grids.numeric:
+        counts = targets(subject) if subject in wrong else []
+        for g in wrong.get(subject, ()):
+            # A wrong type was folded as absent: it is an error of its own, not a null.
+            counts[g][grid.NULL] -= 1
+            counts[g][grid.TYPE_ERROR] += 1
 
 
 def _scatter(codes: Codes, group: Counts, width: int, targets: list[Counts]) -> None:

@@ -13,7 +13,7 @@ import msgspec
 
 from monitor.events.limits import HEAD_BYTES, MAX_EVENT_BYTES, MAX_ID
 from monitor.events.types import Approval, EndOfStream, Label, Prediction, Review
-from monitor.observe.model import Monitored
+from monitor.observe.model import FEATURE, Monitored
 
 REDACTED = "[redacted]"
 #: Not those that hold several values, nor free text, which may tell anything.
@@ -66,7 +66,11 @@ class Redaction:
 
     def _known(self, model: Monitored) -> dict[str, str]:
         """The features that the model is known to have, by kind, without what is personal."""
-        learned = model.baseline.features if model.baseline else {}
+        learned = {
+            subject.removeprefix(FEATURE): kind
+            for subject, kind in model.kinds.items()
+            if subject.startswith(FEATURE)
+        }
         kinds: dict[str, str] = {**model.spec.features, **learned}
         return {name: kind for name, kind in kinds.items() if name not in self.personal}
 

@@ -77,9 +77,11 @@ class ModelState:
         #: Predictions that are remembered at once; what comes beyond is in `overflow`.
         self.most_remembered = most_remembered
         self.overflow = Overflow(self.id, source, self.pane_ms)
-        outcomes = model.baseline.outcomes if model.baseline else None
-        self.ages_ms = outcomes.ages_ms if outcomes else ()
-        self.classes = Classes(outcomes.classes if outcomes else ())
+        outcomes = [period.baseline and period.baseline.outcomes for period in model.periods]
+        #: Label ages and classes that outcomes are counted by, by the number of the period.
+        self.shapes = [
+            (one.ages_ms, Classes(one.classes)) if one else ((), Classes(())) for one in outcomes
+        ]
 
     def empty_memory(self, store: Store | None) -> Memory:
         """The memory that a store holds."""
@@ -174,16 +176,20 @@ class ModelState:
         """The outcome pane of a key, made when first asked for."""
         pane = self.outcomes.get(key)
         if pane is None:
-            classes = len(self.classes.index)
-            pane = self.outcomes[key] = OutcomeCounts(len(self.ages_ms), classes)
+            ages_ms, classes = self._shape(key)
+            pane = self.outcomes[key] = OutcomeCounts(len(ages_ms), len(classes.index))
         return pane
+
+    def _shape(self, key: PaneKey) -> tuple[tuple[int, ...], Classes]:
+        return self.shapes[self.model.index(key[1])]
 
     def relabel(self, seen: Seen, before: Chain) -> PaneKey:
         """Count the labels of a remembered prediction anew; return the outcome pane touched."""
         where = self.pane_key(seen.version, seen.time_ms)
-        if self.ages_ms:
+        ages_ms, classes = self._shape(where)
+        if ages_ms:
             self.outcome(where).replace(
-                before, seen.chain, seen.prediction, seen.time_ms, self.ages_ms, self.classes
+                before, seen.chain, seen.prediction, seen.time_ms, ages_ms, classes
             )
         return where
 
@@ -193,13 +199,12 @@ class ModelState:
 
     def _snapshots(self, key: PaneKey, on_time: bool) -> Iterator[InputPane]:
         version, start = key
-        pane, layout = self.panes[key], self.fold.layout
-        blocks = layout.blocks if layout else (slice(0, 0),)
-        for block, where in enumerate(blocks):
+        pane, period = self.panes[key], self.model.at(start)
+        for block, where in enumerate(period.blocks):
             counts = pack(pane.counts[where])
             yield InputPane(
                 self.id, version, start, self.source, block, pane.rows,
-                self.model.fingerprint, counts, on_time=on_time,
+                period.fingerprint, counts, on_time=on_time,
             )  # fmt: skip
 
     def outcome_snapshot(self, key: PaneKey) -> OutcomePane:
@@ -208,24 +213,22 @@ class ModelState:
         pane = self.outcomes[key]
         return OutcomePane(
             self.id, version, start, self.source, pane.predictions,
-            self.model.fingerprint, pack(pane.counts),
+            self.model.at(start).fingerprint, pack(pane.counts),
         )  # fmt: skip
 
     def restore_input(self, message: InputPane) -> None:
         """Take up an open pane; one of another baseline is only passed on."""
-        key = (message.version, message.start_ms)
-        if message.fingerprint != self.model.fingerprint:
+        key, period = (message.version, message.start_ms), self.model.at(message.start_ms)
+        if message.fingerprint != period.fingerprint:
             self.foreign.setdefault(key, []).append(message)
             return
-        layout = self.fold.layout
-        width = layout.width if layout else 0
         if message.version != OTHER_VERSIONS:
             self.versions.setdefault(message.start_ms, set()).add(message.version)
         pane = self.panes.get(key)
         if pane is None:
-            pane = self.panes[key] = Pane(width)
+            pane = self.panes[key] = Pane(period.width)
             pane.grow(message.rows)
-        where = layout.blocks[message.block] if layout else slice(0, 0)
+        where = period.blocks[message.block]
         pane.counts[where] = unpack(message.counts, pane.counts[where].size)
 
     def restore_outcomes(self, messages: list[OutcomePane], closed_ms: int) -> bool:
@@ -234,7 +237,7 @@ class ModelState:
         Where they don't, they are counted anew from memory, which holds all that they rest on; of
         panes that had ended by `closed_ms` it may hold a part, for reviews, and they are gone.
         """
-        if all(m.fingerprint == self.model.fingerprint for m in messages):
+        if all(m.fingerprint == self.model.at(m.start_ms).fingerprint for m in messages):
             for message in messages:
                 pane = self.outcome((message.version, message.start_ms))
                 pane.predictions = message.predictions

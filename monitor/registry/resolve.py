@@ -4,14 +4,16 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from itertools import pairwise
 
+import msgspec
+
 from monitor.registry import shape
 from monitor.registry.durations import duration_ms, duration_text
 from monitor.registry.limits import MAX_FEATURE_NAME
 from monitor.registry.problems import Problems, nearest
+from monitor.registry.resolve_baselines import resolve_baselines
 from monitor.registry.specs import (
     DAY_MS,
     MINUTE_MS,
-    BaselineSpec,
     DataDriftSpec,
     LabelsSpec,
     ModelSpec,
@@ -38,6 +40,7 @@ _Levels = shape.PsiLevels | shape.RateLevels | shape.JsLevels | shape.DropLevels
 
 def resolve_model(model: shape.Model, where: str, problems: Problems) -> ModelSpec:
     """Return the sealed specification; what contradicts itself is added to `problems`."""
+    before = len(problems)
     _Model(model, where, problems).check()
     signals = model.signals
     prefix = f"{where}.signals" if where else "signals"
@@ -58,7 +61,6 @@ def resolve_model(model: shape.Model, where: str, problems: Problems) -> ModelSp
         features=dict(model.features),
         personal=tuple(sorted(set(model.personal))),
         positive=None if model.positive is None else class_name(model.positive),
-        baseline=BaselineSpec(path=model.baseline.path) if model.baseline else None,
         data_drift=_data_drift(signals.data_drift, f"{prefix}.data_drift", problems),
         prediction_drift=_prediction_drift(
             signals.prediction_drift, f"{prefix}.prediction_drift", problems
@@ -72,7 +74,11 @@ def resolve_model(model: shape.Model, where: str, problems: Problems) -> ModelSp
         else None,
         reviews=_reviews(model),
     )
-    return sealed(spec)
+    # Where its windows are wrong, nothing is known of their boundaries.
+    boundary_ms = spec.boundary_ms if len(problems) == before else None
+    at = f"{where}.baseline" if where else "baseline"
+    baselines = resolve_baselines(model.baseline, boundary_ms, at, problems)
+    return sealed(msgspec.structs.replace(spec, baselines=baselines))
 
 
 def class_name(value: str | int | float | bool) -> str:

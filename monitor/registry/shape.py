@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Literal
 from msgspec import Meta, Struct
 
 from monitor.registry.durations import DURATION_PATTERN
+from monitor.registry.instants import INSTANT_PATTERN
 from monitor.registry.limits import ID_PATTERN, MAX_FEATURES
 from monitor.registry.specs import (
     DROP,
@@ -177,7 +178,10 @@ _BASELINE_TYPE = "is not supported yet; use type: reference with the path of a b
 
 
 class BaselineFile(Shape, frozen=True, kw_only=True):
-    """The baseline, made by `watchkeeper baseline build`; its path is relative to this file."""
+    """A baseline, made by `watchkeeper baseline build`; its path is relative to this file.
+
+    It holds for event times from `effective_from` on; the first of a list has none.
+    """
 
     remedies: ClassVar[dict[str, str]] = {
         "id": "is not supported yet; the baseline's file carries its id, so remove it",
@@ -190,6 +194,20 @@ class BaselineFile(Shape, frozen=True, kw_only=True):
         Meta(extra={"later": {"trailing": _BASELINE_TYPE, "first": _BASELINE_TYPE}}),
     ] = "reference"
     path: Text
+    effective_from: (
+        Annotated[
+            str,
+            Meta(
+                pattern=INSTANT_PATTERN,
+                description="a time such as 2026-03-01T00:00:00Z (RFC 3339)",
+            ),
+        ]
+        | None
+    ) = None
+
+
+#: One for all time, or several, one after the other.
+Baselines = BaselineFile | tuple[BaselineFile, ...]
 
 
 class Owners(Shape, frozen=True, kw_only=True):
@@ -241,7 +259,7 @@ class Model(Shape, frozen=True, kw_only=True):
         Meta(description="features whose values no dead letter may show"),
     ] = ()
     positive: str | int | float | bool | None = None
-    baseline: BaselineFile | None = None
+    baseline: Baselines | None = None
     signals: Signals
     labels: Labels | None = None
     reviews: Reviews | None = None

@@ -24,6 +24,25 @@ FeatureKind = Literal["numeric", "categorical"]
 Metric = Literal["accuracy", "precision", "recall", "f1"]
 
 
+#: How many of a unit make the next one, where panes make neither whole hours nor whole days.
+MANY = 24
+
+
+def units(pane_ms: int) -> tuple[int, ...]:
+    """The lengths of panes and of their roll-ups in ms, each a multiple of the one before.
+
+    >>> [unit // 60_000 for unit in units(5 * 60_000)]
+    [5, 60, 1440]
+    >>> [unit // 60_000 for unit in units(7 * 60_000)]
+    [7, 168, 4032]
+    """
+    found = [pane_ms]
+    for natural in (HOUR_MS, DAY_MS):
+        if natural > found[-1] and natural % found[-1] == 0:
+            found.append(natural)
+    return tuple(found) if len(found) > 1 else (pane_ms, pane_ms * MANY, pane_ms * MANY**2)
+
+
 class Thresholds(Struct, frozen=True):
     """Limits that a value must exceed for a grade; None where there is no such grade."""
 
@@ -111,10 +130,14 @@ class ReviewsSpec(Struct, frozen=True, kw_only=True):
 
 
 class BaselineSpec(Struct, frozen=True, kw_only=True):
-    """Where the baseline is; `path` is relative to the configuration's folder."""
+    """Where a baseline is; `path` is relative to the configuration's folder.
+
+    It holds for event times from `effective_from_ms` on, None where it is the first.
+    """
 
     type: Literal["reference"] = "reference"
     path: str
+    effective_from_ms: int | None = None
 
 
 class ModelSpec(Struct, frozen=True, kw_only=True):
@@ -140,7 +163,7 @@ class ModelSpec(Struct, frozen=True, kw_only=True):
     features: dict[str, FeatureKind] = {}
     personal: tuple[str, ...] = ()
     positive: str | None = None
-    baseline: BaselineSpec | None = None
+    baselines: tuple[BaselineSpec, ...] = ()
     data_drift: DataDriftSpec | None = None
     prediction_drift: PredictionDriftSpec | None = None
     performance: PerformanceSpec | None = None
@@ -188,6 +211,15 @@ class ModelSpec(Struct, frozen=True, kw_only=True):
         while common % pieces:
             pieces += 1
         return common // pieces
+
+    @property
+    def boundary_ms(self) -> int:
+        """The length of the longest pane or roll-up that its windows are made of.
+
+        At a multiple of it a baseline may change: none of them then holds counts over two.
+        """
+        longest = max((w.size_ms for w in self.windows), default=0)
+        return max((unit for unit in units(self.pane_ms) if unit <= longest), default=self.pane_ms)
 
 
 class SecuritySpec(Struct, frozen=True, kw_only=True):
@@ -240,14 +272,19 @@ class Config(Struct, frozen=True, kw_only=True):
         return next((model for model in self.models if model.id == model_id), None)
 
 
-def config_hash(spec: ModelSpec) -> str:
-    """Return 16 hex digits that change if and only if what is resolved changes.
+#: What no verdict and no response depends on: who is told of, what is shown, and where baselines
+#: are. A verdict names its baseline itself. The expected rate bounds what is remembered.
+UNHASHED = frozenset(("baselines", "config_hash", "expected_rate", "owners", "personal", "vendor"))
 
-    >>> config_hash(ModelSpec(id="a")) == config_hash(ModelSpec(id="a", risk_tier="medium"))
+
+def config_hash(spec: ModelSpec) -> str:
+    """Return 16 hex digits that change if and only if what is judged, or answered to, may change.
+
+    >>> config_hash(ModelSpec(id="a")) == config_hash(ModelSpec(id="a", vendor="acme"))
     True
     """
-    resolved: dict[str, Any] = msgspec.to_builtins(spec)
-    del resolved["config_hash"]
+    built: dict[str, Any] = msgspec.to_builtins(spec)
+    resolved = {name: value for name, value in built.items() if name not in UNHASHED}
     canonical = msgspec.json.encode(resolved, order="sorted")
     return hashlib.sha256(canonical).hexdigest()[:16]
 

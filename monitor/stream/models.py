@@ -27,7 +27,7 @@ def read_config(path: Path) -> Config:
 def read_models(config: Config) -> tuple[Monitored, ...]:
     """The registered models with their baselines; raises BaselineError for one that is unfit."""
     folder = Path(config.path).parent
-    return tuple(Monitored(spec, _baseline(spec, folder)) for spec in config.models)
+    return tuple(_model(spec, folder) for spec in config.models)
 
 
 def read_keyring(config: Config) -> Keyring:
@@ -65,10 +65,13 @@ def _public_key(approver: ApproverSpec) -> bytes:
     return key.public_bytes_raw()
 
 
-def _baseline(spec: ModelSpec, folder: Path) -> Baseline | None:
-    if spec.baseline is None:
-        return None
-    path = folder / spec.baseline.path
+def _model(spec: ModelSpec, folder: Path) -> Monitored:
+    read = [(one.effective_from_ms, _baseline(spec, folder / one.path)) for one in spec.baselines]
+    changes = tuple((from_ms, baseline) for from_ms, baseline in read if from_ms is not None)
+    return Monitored(spec, read[0][1] if read else None, changes)
+
+
+def _baseline(spec: ModelSpec, path: Path) -> Baseline:
     try:
         baseline = Baseline.from_json(path.read_bytes())
     except FileNotFoundError:

@@ -77,7 +77,7 @@ def model(window: WindowSpec = WINDOW) -> Monitored:
         id=MODEL,
         clock="events",
         deduplicate=False,
-        baseline=BaselineSpec(path="bench.json"),
+        baselines=(BaselineSpec(path="bench.json"),),
         data_drift=DataDriftSpec(windows=(window,)),
         prediction_drift=PredictionDriftSpec(windows=(window,)),
     )

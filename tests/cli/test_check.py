@@ -144,12 +144,14 @@ def test_machines_get_it_resolved(config: Path, capsys: pytest.CaptureFixture[st
     assert (answer["fine"], answer["problems"]) == (True, [])
     (model,) = answer["models"]
     found = Baseline.from_json((config.parent / "credit.json").read_bytes())
-    assert model["baseline_found"] == {
-        "id": "train",
-        "rows": 1_000,
-        "fingerprint": found.fingerprint,
-        "features": {"income": "numeric", "channel": "categorical"},
-    }
+    assert model["baselines_found"] == [
+        {
+            "id": "train",
+            "rows": 1_000,
+            "fingerprint": found.fingerprint,
+            "features": {"income": "numeric", "channel": "categorical"},
+        }
+    ]
     assert model["data_drift"]["windows"][0]["size_ms"] == model["pane_ms"] == 3_600_000
     assert len(model["config_hash"]) == 16
 
@@ -199,7 +201,7 @@ def test_a_baseline_that_is_none_of_the_model_is_refused(
     [
         (("exclude: [channel]", "include: [incom]"), baseline(), 'did you mean "income"?'),
         (("exclude: [channel]", "exclude: [chanel]"), baseline(), 'did you mean "channel"?'),
-        (("exclude: [channel]", "exclude: ['*']"), baseline(), "no feature is judged"),
+        (("exclude: [channel]", "exclude: ['*']"), baseline(), "no feature is judged of train"),
         (("positive: default", "positive: yes"), baseline(), 'positive "yes" is no class of'),
         (("max_delay: 7d", "max_delay: 30d"), baseline(), "labels.max_delay is 30d, and 7d in"),
         (("", ""), baseline(labels=False), "the baseline train has no labels"),

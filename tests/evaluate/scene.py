@@ -68,10 +68,10 @@ class Scene:
     ) -> InputPane:
         """A pane of inputs; without counts of a baseline's width all its slots are empty."""
         known = self.models.get(model)
-        baseline = known.baseline if known else None
-        width = baseline.layout.width if baseline else 0
+        period = known.at(at(minute)) if known else None
+        width = period.width if period else 0
         packed = pack(np.zeros(width, dtype=np.int64) if counts is None else counts)
-        mark = known.fingerprint if known and fingerprint is None else fingerprint or ""
+        mark = period.fingerprint if period and fingerprint is None else fingerprint or ""
         return InputPane(model, version, at(minute), source, 0, rows, mark, packed, on_time=on_time)
 
     def outcome(
@@ -84,14 +84,14 @@ class Scene:
         fingerprint: str | None = None,
     ) -> OutcomePane:
         """A pane of outcomes of model m; `labels` is age, label, prediction to a change."""
-        model = self.models["m"]
-        assert model.baseline
-        outcomes = model.baseline.outcomes
+        period = self.models["m"].at(at(minute))
+        assert period.baseline
+        outcomes = period.baseline.outcomes
         assert outcomes
         counts = np.zeros_like(outcomes.counts)
         for (age, label, prediction), n in (labels or {}).items():
             counts[age, outcomes.index(label), outcomes.index(prediction)] += n
-        mark = model.fingerprint if fingerprint is None else fingerprint
+        mark = period.fingerprint if fingerprint is None else fingerprint
         return OutcomePane("m", version, at(minute), source, predictions, mark, pack(counts))
 
     def progress(

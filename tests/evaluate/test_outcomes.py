@@ -218,7 +218,7 @@ def test_without_a_baseline_performance_says_so() -> None:
     scene = Scene(model())
     pane = scene.outcome(0, 100)
     scene = Scene(Monitored(model().spec, None))
-    bare = type(pane)("m", "1", pane.start_ms, 0, 100, scene.list[0].fingerprint, pane.counts)
+    bare = type(pane)("m", "1", pane.start_ms, 0, 100, scene.list[0].at(0).fingerprint, pane.counts)
     scene.send(bare, scene.progress(None, labels=None))
     assert looked(scene) == [(240, 0, 100, "baseline_missing"), (480, 1, 100, "baseline_missing")]
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.evaluate.rollup import finest, pieces, units
-from monitor.registry.specs import DAY_MS, HOUR_MS, MINUTE_MS
+from monitor.evaluate.rollup import finest, pieces
+from monitor.registry.specs import DAY_MS, HOUR_MS, MINUTE_MS, units
 
 PANES = st.integers(1, 60).map(lambda minutes: minutes * MINUTE_MS)
 

@@ -180,7 +180,9 @@ def test_a_late_label_replaces_whatever_the_roll_up(
         counts = np.zeros(shape, dtype=np.int64)
         counts[value % shape[0], 0, 1] = value - 3
         sums.put(
-            OutcomePane("m", version, at(60 * pane), source, n, known.fingerprint, pack(counts))
+            OutcomePane(
+                "m", version, at(60 * pane), source, n, known.at(0).fingerprint, pack(counts)
+            )
         )
         held[pane, source, version] = n, value
         if n % every and n != len(changes) - 1:

@@ -64,7 +64,7 @@ def spec(model_id: str = "m", **changes: Any) -> ModelSpec:
         "id": model_id,
         "clock": "events",
         "disorder_ms": 30_000,
-        "baseline": BaselineSpec(path="ref.json"),
+        "baselines": (BaselineSpec(path="ref.json"),),
         "data_drift": DataDriftSpec(windows=(WINDOW,), min_samples=50),
         "prediction_drift": PredictionDriftSpec(windows=(WINDOW,), min_samples=50),
         "performance": PerformanceSpec(windows=(WINDOW,), min_samples=20),

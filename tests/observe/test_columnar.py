@@ -76,8 +76,9 @@ def counts(partition: ObservePartition, subject: str) -> dict[int, int]:
     """Counts of one column by slot, over all panes."""
     state = partition.states["m"]
     partition._bin(state)
-    assert state.fold.layout is not None
-    where = state.fold.layout.slice(subject)
+    baseline = state.model.baseline
+    assert baseline is not None
+    where = baseline.layout.slice(subject)
     total = sum(pane.counts[where] for pane in state.panes.values())
     return {int(n): int(total[n]) for n in np.flatnonzero(total)}
 
@@ -107,9 +108,9 @@ def test_each_row_is_counted_as_a_single_event_is(form: str) -> None:
     singles, rows = taken(*THREE), taken(written(**PACKED[form]))
     assert accounted(rows) == {"counted": 3, "read": 3}
     assert accounted(rows) == accounted(singles)
-    layout = rows.states["m"].fold.layout
-    assert layout is not None
-    for subject in layout.subjects:
+    baseline = rows.states["m"].model.baseline
+    assert baseline is not None
+    for subject in baseline.layout.subjects:
         assert counts(rows, subject) == counts(singles, subject), subject
     assert rows.states["m"].panes.keys() == singles.states["m"].panes.keys()
 

@@ -349,8 +349,8 @@ def slot(name: str, value: Any) -> str:
     partition.drain({}, False, ())
     assert partition.accounting.counts["predictions", "counted"] == 1
     (pane,) = partition.states["m"].panes.values()
-    layout = partition.states["m"].fold.layout
-    assert layout is not None
+    assert MODEL.baseline is not None
+    layout = MODEL.baseline.layout
     grid, counts = layout.grid(f"feature/{name}"), pane.counts[layout.slice(f"feature/{name}")]
     assert counts.sum() == 1
     special = {

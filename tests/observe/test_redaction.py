@@ -24,7 +24,7 @@ APPEND_MS = T0 + 1000 * HOUR
 SECRET = "zqxjk-7351"
 MODELS = (
     Monitored(spec("m", personal=("color", "name")), baseline()),
-    Monitored(spec("n", baseline=None), None),
+    Monitored(spec("n", baselines=()), None),
 )
 REDACTION = Redaction(MODELS)
 PERSONAL = {"amount": 100.0, "color": SECRET, "name": SECRET}

@@ -57,7 +57,7 @@ def test_the_example_means_what_it_says() -> None:
             "postal_code": "categorical",
             "channel": "categorical",
         },
-        baseline=BaselineSpec(path="baselines/credit-risk.json"),
+        baselines=(BaselineSpec(path="baselines/credit-risk.json"),),
         data_drift=DataDriftSpec(
             windows=(hourly,),
             thresholds={"psi": psi, "rates": Thresholds(0.01, 0.05, 0.1)},
