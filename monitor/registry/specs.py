@@ -274,7 +274,7 @@ class Config(Struct, frozen=True, kw_only=True):
 
 #: What no verdict and no response depends on: who is told of, what is shown, and where baselines
 #: are. A verdict names its baseline itself. The expected rate bounds what is remembered.
-UNHASHED = frozenset(("baselines", "config_hash", "expected_rate", "owners", "personal", "vendor"))
+UNHASHED = frozenset(("baselines", "config_hash", "owners", "personal", "vendor"))
 
 
 def config_hash(spec: ModelSpec) -> str:

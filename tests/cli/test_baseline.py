@@ -24,6 +24,9 @@ models:
       prediction_drift: {window: {size: 1h}}
       performance: {window: {size: 1h}}
     labels: {max_delay: 8h}
+  - id: two
+    baseline: [{path: a.json}, {path: b.json, effective_from: 2026-03-01T00:00:00Z}]
+    signals: {data_drift: {window: {size: 1h}}}
 """
 MAY = datetime(2013, 5, 1, tzinfo=UTC)
 
@@ -124,8 +127,9 @@ def test_a_good_baseline_is_not_replaced_by_one_without_the_signals_roles(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("nope", "flat.csv"), "no model 'nope'; it has delays, bare, whole"),
+        (("nope", "flat.csv"), "no model 'nope'; it has delays, bare, whole, two"),
         (("bare", "flat.csv"), "bare names no baseline; say where to write with --out"),
+        (("two", "flat.csv"), "two names 2 baselines (a.json, b.json); say where to write with"),
         (("delays", "gone.csv"), "gone.csv: No such file"),
         (("delays", "flat.csv", "--score", "zz"), "no column 'zz' for --score"),
         (("delays", "flat.csv", "--out", "/nope/b.json"), "/nope/b.json: No such file"),

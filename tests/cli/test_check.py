@@ -23,16 +23,16 @@ models:
 
 
 def baseline(
-    model_id: str = "credit", labels: bool = True, max_delay_ms: int = 7 * DAY_MS
+    model_id: str = "credit", labels: bool = True, id: str = "train", numeric: bool = True
 ) -> bytes:
     random = np.random.default_rng(1)
     rows = 1_000
     truth = random.choice(["default", "repaid"], rows)
     made = build_baseline(
-        "train",
+        id,
         model_id,
         {
-            "income": random.normal(size=rows),
+            "income": random.normal(size=rows) if numeric else list("ab" * (rows // 2)),
             "channel": list(random.choice(["web", "branch"], rows)),
         },
         prediction=list(truth),
@@ -232,6 +232,51 @@ def test_a_baseline_that_does_not_fit_fails_the_check(
     assert err == ""
     assert told in out.splitlines()[-1]
     assert out.splitlines()[-1].startswith(f"{config}: model credit: ")
+
+
+SCHEDULE = CONFIG.replace(
+    "baseline: {path: credit.json}",
+    "baseline: [{path: credit.json}, {path: may.json, effective_from: 2026-05-01T02:00:00+02:00}]",
+)
+
+
+def test_a_scheduled_baseline_is_told_with_its_time(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config.write_text(SCHEDULE, encoding="utf-8")
+    (config.parent / "may.json").write_bytes(baseline(id="may"))
+    assert run(["check", str(config)]) == 0
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    found = "1,000 rows, 2 features (1 categorical, 1 numeric), 1,000 labels"
+    assert lines[3:5] == [
+        f"baseline credit.json: train, {found}",
+        f"from 2026-05-01T00:00:00Z: may.json: may, {found}",
+    ]
+    assert run(["check", str(config), "--json"]) == 0
+    (model,) = json.loads(capsys.readouterr().out)["models"]
+    assert [found["id"] for found in model["baselines_found"]] == ["train", "may"]
+
+
+@pytest.mark.parametrize(
+    ("data", "status", "told"),
+    [
+        (None, 2, "may.json: the baseline of model credit does not exist"),
+        (baseline(id="may", labels=False), 1, "the baseline may has no labels"),
+        (baseline(id="may", numeric=False), 2, "feature/income is categorical in the baseline may"),
+    ],
+)
+def test_a_scheduled_baseline_must_fit_before_its_time_has_come(
+    config: Path,
+    capsys: pytest.CaptureFixture[str],
+    data: bytes | None,
+    status: int,
+    told: str,
+) -> None:
+    config.write_text(SCHEDULE, encoding="utf-8")
+    if data is not None:
+        (config.parent / "may.json").write_bytes(data)
+    assert run(["check", str(config)]) == status
+    assert told in "".join(capsys.readouterr())
 
 
 def test_a_broken_configuration_is_told_without_a_traceback(

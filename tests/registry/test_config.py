@@ -5,6 +5,7 @@ import pytest
 
 from monitor.errors import ConfigError
 from monitor.registry.config import load_config
+from monitor.registry.instants import instant_text
 from monitor.registry.resolve import class_name
 from monitor.registry.specs import (
     DAY_MS,
@@ -244,6 +245,13 @@ def of_model(extra: str) -> str:
     return f"id: m\n{extra}\nsignals: {{data_drift: }}"
 
 
+def scheduled(*effective_from: str, window: str = "{size: 1h}") -> str:
+    """A model whose second baseline is on line 4."""
+    entries = [f"- {{path: b.json, effective_from: {text}}}" for text in effective_from]
+    drift = f"signals: {{data_drift: {{window: {window}}}}}"
+    return "\n".join(["id: m", "baseline:", "- {path: a.json}", *entries, drift])
+
+
 def of_drift(extra: str) -> str:
     return f"id: m\nsignals:\n  data_drift: {{{extra}}}"
 
@@ -328,6 +336,38 @@ def of_kafka(extra: str) -> str:
         (of_model("baseline: {type: trailing, size: 7d}"), 2, '"size" in baseline belongs to a'),
         (of_model("baseline: {type: trailing}"), 2, 'type "trailing" is not supported yet; use'),
         (of_model("baseline: {id: a, path: b}"), 2, '"id" in baseline is not supported yet'),
+        (of_model("baseline: []"), 2, "baseline has 0 entries; from 1 to 10 are possible"),
+        (
+            of_model(f"baseline: [{', '.join(['{path: a}'] * 11)}]"),
+            2,
+            "baseline has 11 entries; from 1 to 10 are possible",
+        ),
+        (
+            of_model("baseline: {path: a, effective_from: 2026-03-01T00:00:00Z}"),
+            2,
+            "baseline.effective_from is of no use in the first baseline",
+        ),
+        (of_model("baseline:\n- {path: a}\n- {path: b}"), 4, 'baseline[1] lacks "effective_from"'),
+        (scheduled("2026-03-01"), 4, 'effective_from is "2026-03-01"; expected a time such as'),
+        (scheduled("2026-03-01T00:00:00"), 4, "expected a time such as 2026-03-01T00:00:00Z"),
+        (scheduled("2026-02-30T00:00:00Z"), 4, "is 2026-02-30T00:00:00Z; there is no such time"),
+        (
+            scheduled("2026-03-01T02:30:00+02:00"),
+            4,
+            "within a pane: this model's windows are made of panes of up to 1h; the nearest "
+            "boundaries are 2026-03-01T00:00:00Z and 2026-03-01T01:00:00Z",
+        ),
+        (
+            scheduled("2026-03-01T05:00:00Z", window="[{size: 1h}, {size: 7d, hop: 1h}]"),
+            4,
+            "panes of up to 1d; the nearest boundaries are 2026-03-01T00:00:00Z and "
+            "2026-03-02T00:00:00Z",
+        ),
+        (
+            scheduled("2026-03-01T00:00:00Z", "2026-03-01T01:00:00+01:00"),
+            5,
+            "not after 2026-03-01T00:00:00Z of the one before; put them in order of time",
+        ),
         (of_model("labels: {max_delay: 0s}"), 2, "labels.max_delay is 0s; it must be from 1m to"),
         (of_model("labels: {max_delay: 400d}"), 2, "labels.max_delay is 400d; it must be from 1m"),
         (
@@ -417,3 +457,34 @@ def test_what_is_wrong_is_told_with_its_line_and_remedy(text: str, line: int, to
 def test_a_file_may_hold_so_many_models_and_no_more() -> None:
     models = "".join(f"- {{id: m{n}, signals: {{data_drift: }}}}\n" for n in range(1001))
     assert problems(models) == ["c.yaml:1: 1001 models; at most 1000 are possible"]
+
+
+def test_baselines_take_effect_one_after_the_other() -> None:
+    text = scheduled("2026-03-01T02:00:00+02:00", "2026-06-01T00:00:00Z", window="{size: 1d}")
+    (model,) = load_config(text, "m.yaml").models
+    assert model.baselines == (
+        BaselineSpec(path="a.json"),
+        BaselineSpec(path="b.json", effective_from_ms=1_772_323_200_000),
+        BaselineSpec(path="b.json", effective_from_ms=1_780_272_000_000),
+    )
+
+
+@pytest.mark.parametrize(
+    ("window", "step"),
+    [("{size: 5m}", 5 * MINUTE_MS), ("{size: 1h, hop: 5m}", HOUR_MS), ("{size: 1d}", DAY_MS),
+     ("[{size: 30d, hop: 1d}, {size: 5m}]", DAY_MS), ("{size: 90m}", 45 * MINUTE_MS)],
+)  # fmt: skip
+def test_a_baseline_may_take_effect_wherever_no_sum_of_panes_holds_it(
+    window: str, step: int
+) -> None:
+    """Every multiple of the longest unit that windows are made of, and nothing between."""
+    for n in range(0, 2 * DAY_MS, 15 * MINUTE_MS):
+        at = 20_000 * DAY_MS + n
+        text = scheduled(instant_text(at), window=window)
+        if at % step == 0:
+            assert load_config(text, "m.yaml").models[0].baselines[1].effective_from_ms == at
+        else:
+            with pytest.raises(ConfigError, match="within a pane") as refused:
+                load_config(text, "m.yaml")
+            for near in (at - at % step, at - at % step + step):
+                assert instant_text(near) in str(refused.value)
