@@ -14,12 +14,14 @@ from monitor.registry.specs import (
     LabelsSpec,
     PerformanceSpec,
     ReviewsSpec,
+    Thresholds,
     WindowSpec,
+    sealed,
 )
 from tests.observe.stream import HOUR, MINUTE, T0, label, monitored, prediction
-from tests.pipeline import Pipeline
+from tests.pipeline import APPEND_MS, Pipeline
+from tests.story import END, story
 
-END = {"type": "end_of_stream", "model_id": "m"}
 EVERY_MS = 6_000
 
 
@@ -133,6 +135,85 @@ def test_provisional_verdicts_may_come_and_go(seed: int) -> None:
             assert 0 < data["predictions"] <= whole[_minute(data["window"]["start"])]
     published = [event["id"] for event in pipeline.published("drift-events")]
     assert len(published) == len(set(published))
+
+
+STRICT = {
+    "thresholds": {"psi": Thresholds(0.01, 0.02, 0.03), "rates": Thresholds(0.001, 0.002, 0.003)}
+}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"data_drift": STRICT},
+        {"data_drift": {"min_samples": 80}, "prediction_drift": {"min_samples": 10}},
+        {"data_drift": {"exclude": ("amount",)}},
+        {"performance": {"thresholds": {"drop": Thresholds(0.001), "concept": Thresholds(0.001)}}},
+    ],
+    ids=["thresholds", "min_samples", "features", "performance"],
+)
+@pytest.mark.parametrize("seed", range(2))
+def test_a_window_is_judged_by_the_configuration_at_its_close(
+    changes: dict[str, dict[str, Any]], seed: int
+) -> None:
+    """The restart falls into a window: what closed before it stays, what closes later is new.
+
+    The oracle is the whole stream under each of the two alone.
+    """
+    before = monitored()
+    signals = {
+        name: msgspec.structs.replace(getattr(before.spec, name), **change)
+        for name, change in changes.items()
+    }
+    after = monitored(**signals)
+    before, after = (Monitored(sealed(m.spec), m.baseline) for m in (before, after))
+    predictions, labels = story(seed)
+    stream = [*predictions, END], [*labels, END]
+    made = len(predictions) * 6 // 10
+    due = max(
+        e["timestamp"]
+        for e in predictions[:made]
+        if isinstance(e, dict) and e["timestamp"] < APPEND_MS
+    )
+    come = sum(e["timestamp"] <= due for e in labels)
+    old, new = (judged(one, stream, seed) for one in (before, after))
+    pipeline = Pipeline([before])
+    pipeline.produce("predictions", predictions[:made])
+    pipeline.produce("labels", labels[:come])
+    pipeline.run()
+    closed = {_judgement(event) for event in pipeline.events("drift-events").values()}
+    pipeline.reconfigure([after])
+    pipeline.produce("predictions", stream[0][made:])
+    pipeline.produce("labels", stream[1][come:])
+    pipeline.run(random.Random(seed), 0.1)
+    stays = {key: event for key, event in old.items() if _judgement(event) in closed}
+    comes = {key: event for key, event in new.items() if _judgement(event) not in closed}
+    assert pipeline.events("drift-events") == stays | comes
+    for model, events in ((before, stays), (after, comes)):
+        hashes = {event["data"]["config_hash"] for event in events.values()}
+        assert hashes == {model.spec.config_hash}
+    assert before.spec.config_hash != after.spec.config_hash
+    # The change is one that shows.
+    verdicts = [
+        {key: event["data"].get("results") for key, event in events.items()}
+        for events in (old, new)
+    ]
+    assert verdicts[0] != verdicts[1]
+
+
+def judged(model: Monitored, stream: tuple[list[Any], list[Any]], seed: int) -> dict[str, Any]:
+    pipeline = Pipeline([model])
+    pipeline.produce("predictions", stream[0])
+    pipeline.produce("labels", stream[1])
+    pipeline.run(random.Random(seed))
+    return pipeline.events("drift-events")
+
+
+def _judgement(event: dict[str, Any]) -> tuple[Any, ...]:
+    """A detector's look at a window of a version, at an age of its labels."""
+    data = event["data"]
+    span = data["window"]["start"], data["window"]["end"]
+    return data["detector"], data["model_version"], *span, data["age_ms"]
 
 
 def _minute(time: str) -> int:
