@@ -127,7 +127,7 @@ def test_windows_before_and_after_are_judged_as_if_there_were_one_baseline(seed:
     assert drifted == set()
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(seed=st.sampled_from([*PLAIN]), order=st.integers(0, 10**6), crash=st.booleans())
 def test_events_depend_on_event_time_alone(seed: int, order: int, crash: bool) -> None:
     """Any interleaving of partitions, chunks, flushes and crashes gives the same events."""
@@ -139,7 +139,7 @@ def test_events_depend_on_event_time_alone(seed: int, order: int, crash: bool) -
     assert unbalanced(drawn.accounting()) == {}
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(seed=st.sampled_from([*PLAIN]), order=st.integers(0, 10**6), before=st.floats(0, 1))
 def test_a_baseline_announced_in_time_is_as_if_it_had_always_been(
     seed: int, order: int, before: float
@@ -163,15 +163,11 @@ def test_a_baseline_announced_in_time_is_as_if_it_had_always_been(
     assert drawn.accounting().to_rows() == PLAIN[seed].accounting().to_rows()
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(seed=st.sampled_from([*PLAIN]), order=st.integers(0, 10**6))
-def test_a_baseline_announced_late_costs_verdicts_and_makes_none_wrong(
-    seed: int, order: int
-) -> None:
-    """Each part of each worker learns of it at a time of its own, also long after it has come."""
+def restarted_one_by_one(seed: int, order: int, before: Monitored, after: Monitored) -> Pipeline:
+    """Each part of each worker takes up the other model at a drawn moment of its own."""
     schedule = random.Random(order)
     predictions, labels = story(seed)
-    drawn = Pipeline([model(OLD)])
+    drawn = Pipeline([before])
     left = schedule.sample(drawn.units, len(drawn.units))
     cuts = sorted(schedule.randrange(len(predictions)) for _ in left[:-1])
     first = known = 0
@@ -181,14 +177,23 @@ def test_a_baseline_announced_late_costs_verdicts_and_makes_none_wrong(
         drawn.produce("predictions", predictions[first:cut])
         drawn.produce("labels", labels[known:until])
         drawn.run(schedule, 0.05)
-        drawn.reconfigure([SCHEDULED], left.pop())
+        drawn.reconfigure([after], left.pop())
         first, known = cut, until
     drawn.produce("predictions", [END])
     drawn.produce("labels", [*labels[known:], END])
     drawn.run(schedule, 0.05)
-    told, right = windows(drawn), windows(PLAIN[seed])
+    return drawn
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(seed=st.sampled_from([*PLAIN]), order=st.integers(0, 10**6))
+def test_a_baseline_announced_late_costs_verdicts_and_makes_none_wrong(
+    seed: int, order: int
+) -> None:
+    """Some hear of it before its time has come, and others long after."""
+    told = windows(restarted_one_by_one(seed, order, model(OLD), SCHEDULED))
+    right, before = windows(PLAIN[seed]), windows(UNAWARE[seed])
     # Who has not heard of it yet judges by the one of before, and says so.
-    before = windows(UNAWARE[seed])
     for key, data in told.items():
         if data["results"] != right[key]["results"] and key[0] != "concept_drift":
             assert key[3] > NOON
@@ -196,6 +201,21 @@ def test_a_baseline_announced_late_costs_verdicts_and_makes_none_wrong(
             assert unjudged(data) or data["baseline_id"] == "ref", key
         assert data["predictions"] == right[key]["predictions"]
     assert {key for key in right if key[4] is None} <= told.keys() <= right.keys()
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(order=st.integers(0, 10**6))
+def test_a_baseline_that_is_replaced_without_a_schedule_makes_no_verdict_wrong(order: int) -> None:
+    """Every window is judged against one of the two as a whole, under its name, or not at all."""
+    told = windows(restarted_one_by_one(0, order, model(OLD), model(NEW)))
+    under = {"ref": windows(UNAWARE[0]), "new": windows(plain(model(NEW), 0))}
+    judged = 0
+    for key, data in told.items():
+        whole = under[data["baseline_id"]][key]
+        if not unjudged(data) and key[0] != "concept_drift":
+            assert data["results"] == whole["results"], key
+            judged += 1
+    assert judged
 
 
 @pytest.mark.parametrize("seed", PLAIN)

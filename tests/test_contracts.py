@@ -168,6 +168,8 @@ def test_an_example_is_a_configuration(example: Path) -> None:
     )
 
 
+#: A bare one is a time to YAML 1.1, which validates these, and text to YAML 1.2.
+TIME = "'2026-03-01T00:00:00Z'"
 MODEL = "id: m\nsignals:\n  data_drift: {}\n"
 
 
@@ -185,6 +187,8 @@ MODEL = "id: m\nsignals:\n  data_drift: {}\n"
         (f"{MODEL}authority: auto", False),
         (f"{MODEL}baseline: {{type: trailing, path: x}}", False),
         (f"{MODEL}baseline: {{}}", False),
+        (f"{MODEL}baseline: [{{path: a}}, {{path: b, effective_from: {TIME}}}]", True),
+        (f"{MODEL}baseline: [{{path: a}}, {{path: b, effective_from: '2026-03-01'}}]", False),
         (f"{MODEL}features: {{a: number}}", False),
         (f"{MODEL}windwo: {{}}", False),
         (f"{MODEL}kafka: {{bootstrap: a}}", False),
