@@ -10,7 +10,7 @@ from monitor.stream.broker import EmbeddedKafka
 from tests.faults.ground import RATE, Found, Ground, conclude
 from tests.faults.load import load
 from tests.faults.progress import Progress, standstills
-from tests.faults.rig import PatchedWorker, Rig, until
+from tests.faults.rig import REST_S, PatchedWorker, Rig, until
 
 
 def kill_9(ground: Ground) -> Found:
@@ -39,7 +39,7 @@ def kill_9(ground: Ground) -> Found:
             rig.allow((rig.kills + 1) / (kills + 1))
             rig.kill(worker, dead, rig.chance.uniform(0.3, 3.0))
             worker.says("worker started again", times=4)
-            progress.again(rig.harms[-1])
+            progress.again(rig.harms[-1], REST_S)
             if rig.kills < kills:
                 assert worker.stop() == 0
         return conclude(rig, **standstills(progress.flushes, rig.harms))
@@ -126,7 +126,7 @@ def broker(ground: Ground) -> Found:
             time.sleep(1.0 if n < restarts else outages[n - restarts])
             kafka.start()
             up.append(time.time())
-            progress.again(up[-1])
+            progress.again(up[-1], REST_S)
         if outages:
             assert "ended with exit code 3" in worker.said, "an outage of 150 s ended no worker"
         # How long the broker itself takes to start is the machine's matter.

@@ -772,7 +772,7 @@ def make(monkeypatch: pytest.MonkeyPatch, member: str | None = None) -> Watchkee
         kafka=KafkaSpec(bootstrap="none:1", partitions=2),
         models=(ModelSpec(id="m"),),
     )
-    return build(config, [Monitored(config.models[0], None)], lambda n: DictStore(), member)
+    return build(config, [Monitored(config.models[0], None)], lambda n: DictStore(), member=member)
 
 
 def test_the_consumer_reads_what_is_committed_from_the_start(
@@ -866,5 +866,13 @@ def test_an_agent_hands_whole_chunks_to_the_runner(built: WatchkeeperApp, run: R
     assert seen == [("w.labels", 1, [10, 11, 12], False)]
     assert sorted(built.agents) == [
         f"watchkeeper.w.{topic}"
-        for topic in ("drift-events", "labels", "panes", "predictions", "rekeyed", "reviews")
+        for topic in (
+            "approvals",
+            "drift-events",
+            "labels",
+            "panes",
+            "predictions",
+            "rekeyed",
+            "reviews",
+        )
     ]
