@@ -68,6 +68,7 @@ class Columnar:
     def __init__(
         self,
         model_id: str,
+        number: int,
         columns: Columns,
         record: Record,
         decoded: Any,
@@ -96,7 +97,9 @@ class Columnar:
             self._read[f"feature/{name}"] = read.column(f"$.features.{name}", value)
         read.ids(decoded)
         times = read.times(decoded)
+        self.of: Indexes = np.full(rows, number)
         self.block = Block(
+            self.of,
             times,
             [decoded.model_version],
             np.zeros(rows, dtype=np.int32),

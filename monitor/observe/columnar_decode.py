@@ -27,6 +27,7 @@ class ColumnarDecoder:
     def __init__(self, columns: Mapping[str, Columns], known: Callable[[object], str]) -> None:
         self._columns = columns
         self._known = known
+        self._numbers = {model_id: n for n, model_id in enumerate(columns)}
         self._structs = {model_id: _struct(model_id, of) for model_id, of in columns.items()}
         self._model_of: dict[type, str] = {s: m for m, s in self._structs.items()}
         union: Any = msgspec.defstruct("Nobody", [], tag_field="model_id", tag=NOBODY)
@@ -51,7 +52,7 @@ class ColumnarDecoder:
             return self.parsed(record, parse(value))
         try:
             _screen(value, decoded)
-            return Columnar(model_id, self._columns[model_id], record, decoded, {})
+            return self._columnar(model_id, record, decoded, {})
         except Rejected as rejected:
             raise _of_all(rejected, len(decoded.predictions), model_id) from None
 
@@ -64,9 +65,15 @@ class ColumnarDecoder:
             _check_shape(raw)
             model_id = self._known(raw.get("model_id"))
             decoded, mistyped = self._lenient(model_id, raw)
-            return Columnar(model_id, self._columns[model_id], record, decoded, mistyped)
+            return self._columnar(model_id, record, decoded, mistyped)
         except Rejected as rejected:
             raise _of_all(rejected, _rows(raw), model_id) from None
+
+    def _columnar(
+        self, model_id: str, record: Record, decoded: Any, mistyped: Mapping[int, list[str]]
+    ) -> Columnar:
+        number, columns = self._numbers[model_id], self._columns[model_id]
+        return Columnar(model_id, number, columns, record, decoded, mistyped)
 
     def _lenient(self, model_id: str, raw: dict[str, Any]) -> tuple[Any, dict[int, list[str]]]:
         """The Struct of a record, and by row the numeric features of a wrong type."""

@@ -14,7 +14,7 @@ from monitor.events.limits import MAX_EVENT_BYTES, MAX_FEATURES, SCHEMA_MAJOR
 from monitor.events.types import EndOfStream, Outcome
 from monitor.observe.columnar import Columnar
 from monitor.observe.columnar_decode import ColumnarDecoder
-from monitor.observe.columns import Columns
+from monitor.observe.columns import Columns, shapes
 from monitor.observe.fields import NOBODY, Identifier, SchemaVersion, Timestamp
 from monitor.observe.model import Monitored
 from monitor.observe.refusal import MAX_DEPTH, UNREADABLE, deeper, explain, parse
@@ -79,29 +79,45 @@ def _plain(values: Sequence[bytes | None], objects: int) -> bool:
     )
 
 
+def _row(model_id: str | None, features: type | None) -> type[msgspec.Struct]:
+    """The Struct of a model's predictions, told by its tag; without a model, of any model's."""
+    fields: list[Any] = [("features", features)] if features else []
+    if model_id is None:
+        return msgspec.defstruct(
+            "PredictionRow", [("model_id", str), *fields], bases=(Row,), kw_only=True, gc=False
+        )
+    return msgspec.defstruct(
+        "PredictionRow",
+        fields,
+        bases=(Row,) if features else (),
+        namespace={"model_id": model_id},
+        tag_field="model_id",
+        tag=model_id,
+        kw_only=True,
+        gc=False,
+    )
+
+
 class Decoder:
     """Decodes the values of the three input topics for the registered models."""
 
     def __init__(self, models: Iterable[Monitored]) -> None:
         self.columns = {model.spec.id: Columns(model) for model in models}
-        structs = [
-            msgspec.defstruct(
-                "PredictionRow",
-                [("features", columns.features.struct)],
-                bases=(Row,),
-                tag_field="model_id",
-                tag=model_id,
-                kw_only=True,
-                gc=False,
-            )
-            for model_id, columns in self.columns.items()
-        ]
-        self._struct = dict(zip(self.columns, structs, strict=True))
-        self.model_of: dict[type, str] = {s: m for m, s in self._struct.items()}
-        union: Any = msgspec.defstruct("Nobody", [], tag_field="model_id", tag=NOBODY)
-        self.model_of[union] = NOBODY
-        for struct in structs:
-            union = union | struct
+        self.shapes = shapes(list(self.columns.values()))
+        self._struct = {m: _row(m, columns.features.struct) for m, columns in self.columns.items()}
+        alike = {columns.features.struct for columns in self.columns.values()}
+        #: What decodes into an event, with its `model_id`; that model may yet be nobody's.
+        self.events: set[type] = {LabelRow, ReviewRow}
+        union: Any = _row(NOBODY, None)
+        if len(alike) == 1:
+            # Where all have the same features, they need not be told apart to be decoded: a Struct
+            # for each of a thousand would not stay in the cache.
+            union = _row(None, alike.pop())
+            self.events.add(union)
+        else:
+            self.events |= {union, *self._struct.values()}
+            for struct in self._struct.values():
+                union = union | struct
         self._prediction = msgspec.json.Decoder(union)
         self._columnar = ColumnarDecoder(self.columns, self._known)
         self._label = msgspec.json.Decoder(LabelRow)

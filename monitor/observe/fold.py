@@ -1,25 +1,27 @@
 """Columns to panes: blocks of rows pile up and are binned together, once a flush.
 
 Binning a column costs a search for every edge (long columns, sorted first) or for every value
-(short ones): piling columns up until a flush makes the first the usual case on a busy stream.
+(short ones): piling columns up until a flush makes the first the usual case on a busy stream. Where
+many models share the stream their columns stay short, and the values of all are searched together.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from monitor.observe.columns import Block, Codes, Columns, Floats
-from monitor.observe.model import Monitored
+from monitor.observe.columns import Block, Codes, Floats, Indexes, Shape, Times
+from monitor.stats.grid import NumericGrid
 
 Counts = npt.NDArray[np.integer[Any]]
 PaneKey = tuple[str, int]
 #: Above this many rows a group, sorting the column beats searching each value.
 SORT_FROM = 512
-#: Slots binned in one go: bounds the memory of a replay that opens thousands of panes a flush.
-SLOTS_AT_ONCE = 1 << 22
+#: Values searched in one go: they stay in the cache, and memory is bounded.
+VALUES_AT_ONCE = 1 << 14
 
 
 class Pane:
@@ -44,11 +46,12 @@ class Pane:
 
 @dataclass(slots=True)
 class Pile:
-    """Accepted rows of one model as columns, a block for each chunk (as in Block)."""
+    """Accepted rows as columns, a block for each chunk (as in Block)."""
 
     names: dict[str, int] = field(default_factory=dict)
+    of: list[Indexes] = field(default_factory=list)
     versions: list[Codes] = field(default_factory=list)
-    times: list[Counts] = field(default_factory=list)
+    times: list[Times] = field(default_factory=list)
     numbers: list[Floats] = field(default_factory=list)
     codes: list[Codes] = field(default_factory=list)
     mistyped: list[tuple[int, str]] = field(default_factory=list)
@@ -56,14 +59,15 @@ class Pile:
 
 
 class Fold:
-    """Piles up the rows of one model, and bins them into panes of its layout."""
+    """Piles up the rows of models of one shape, and bins them into panes of their layouts.
 
-    def __init__(self, model: Monitored, columns: Columns) -> None:
-        self.pane_ms = model.spec.pane_ms
-        self.layout = model.baseline.layout if model.baseline else None
+    `pane_ms` int64[models] are the lengths of the models' panes.
+    """
+
+    def __init__(self, shape: Shape, pane_ms: Times) -> None:
+        self.shape = shape
+        self.pane_ms = pane_ms
         self.pile = Pile()
-        self._numeric = columns.numeric
-        self._categorical = columns.categorical
 
     @property
     def waiting(self) -> int:
@@ -79,77 +83,107 @@ class Fold:
             pile.mistyped += [(pile.rows + row, feature) for feature in features]
         index = [pile.names.setdefault(name, len(pile.names)) for name in block.names]
         pile.rows += block.rows
+        pile.of.append(block.of)
         pile.times.append(block.times)
         pile.versions.append(np.array(index, dtype=np.int32)[block.versions])
         pile.numbers.append(block.numbers)
         pile.codes.append(block.codes)
 
-    def bin(self, panes: dict[PaneKey, Pane]) -> set[PaneKey]:
-        """Add the piled rows to `panes`, keyed by (version, start in ms); return those changed."""
+    def bin(self, panes: Sequence[dict[PaneKey, Pane]]) -> list[tuple[int, PaneKey]]:
+        """Add the piled rows to `panes`, keyed by (version, start in ms), of models by number.
+
+        Returns those changed, each with the number of its model.
+        """
         pile, self.pile = self.pile, Pile()
         if not pile.rows:
-            return set()
-        times = np.concatenate(pile.times)
+            return []
+        of, times = np.concatenate(pile.of), np.concatenate(pile.times)
         names = list(pile.names)
-        stretch, start = np.unique(times - times % self.pane_ms, return_inverse=True)
-        group = np.concatenate(pile.versions) * np.int64(len(stretch)) + start
+        stretch, start = np.unique(times - times % self.pane_ms[of], return_inverse=True)
+        group = (of * len(names) + np.concatenate(pile.versions)) * len(stretch) + start
         used, group, rows = np.unique(group, return_inverse=True, return_counts=True)
-        keys = [(names[g // len(stretch)], int(stretch[g % len(stretch)])) for g in used.tolist()]
-        width = self.layout.width if self.layout else 0
-        for key, n in zip(keys, rows.tolist(), strict=True):
-            pane = panes.get(key)
+        models, used = np.divmod(used, len(names) * len(stretch))
+        versions, start = np.divmod(used, len(stretch))
+        changed: list[tuple[int, PaneKey]] = []
+        into: list[Counts] = []
+        for model, version, start_ms, n in zip(
+            models.tolist(), versions.tolist(), stretch[start].tolist(), rows.tolist(), strict=True
+        ):
+            key = names[version], start_ms
+            pane = panes[model].get(key)
             if pane is None:
-                pane = panes[key] = Pane(width)
+                pane = panes[model][key] = Pane(self.shape.width(model))
             pane.grow(n)
-        if self.layout:
-            self._columns(pile, group, rows, [panes[key].counts for key in keys])
-        return set(keys)
+            into.append(pane.counts)
+            changed.append((model, key))
+        if self.shape.columns:
+            self._columns(pile, of, group, rows, into)
+        return changed
 
-    def _columns(self, pile: Pile, group: Counts, rows: Counts, into: list[Counts]) -> None:
+    def _columns(
+        self, pile: Pile, of: Indexes, group: Indexes, rows: Indexes, into: list[Counts]
+    ) -> None:
+        """Count the columns of all groups; `rows` int[groups] are their lengths."""
         numbers = np.concatenate(pile.numbers, axis=1)
         codes = np.concatenate(pile.codes, axis=1)
-        wrong: dict[str, list[int]] = {}
-        for row, feature in pile.mistyped:
-            wrong.setdefault(f"feature/{feature}", []).append(int(group[row]))
-        for (subject, names), coded in zip(self._categorical, codes, strict=True):
-            _scatter(coded, group, names.width, self._targets(subject, into))
-        if pile.rows >= SORT_FROM * len(into):
-            if len(into) > 1:
-                numbers = numbers[:, np.argsort(group, kind="stable")]
-            bounds = np.cumsum(rows)[:-1]
-            for (subject, grid), values in zip(self._numeric, numbers, strict=True):
-                parts = np.split(values, bounds)
-                for target, part in zip(self._targets(subject, into), parts, strict=True):
-                    _add(target, grid.counts(part))
-        else:
-            for (subject, grid), values in zip(self._numeric, numbers, strict=True):
-                coded = grid.codes(values)
-                _scatter(coded, group, grid.width, self._targets(subject, into))
-        for subject, grid in self._numeric:
-            targets = self._targets(subject, into)
-            for g in wrong.get(subject, ()):
-                # A wrong type was folded as absent: it is an error of its own, not a null.
-                targets[g][grid.NULL] -= 1
-                targets[g][grid.TYPE_ERROR] += 1
+        place = np.arange(pile.rows)
+        if len(into) > 1:
+            order = np.argsort(group, kind="stable")
+            numbers, codes, of, group = numbers[:, order], codes[:, order], of[order], group[order]
+            place[order] = np.arange(pile.rows)
+        wrong = np.array(
+            [
+                (place[row], self.shape.column(int(of[place[row]]), feature))
+                for row, feature in pile.mistyped
+            ],
+            dtype=np.intp,
+        ).reshape(-1, 2)
+        ends = np.cumsum(rows)
+        for n in np.flatnonzero(rows >= SORT_FROM).tolist():
+            mine = slice(int(ends[n] - rows[n]), int(ends[n]))
+            errors = wrong[(wrong[:, 0] >= mine.start) & (wrong[:, 0] < mine.stop), 1]
+            self._sorted(numbers[:, mine], codes[:, mine], int(of[mine.start]), errors, into[n])
+        short = np.flatnonzero(rows[group] < SORT_FROM)
+        at_once = max(1, VALUES_AT_ONCE // self.shape.columns)
+        for first in range(0, len(short), at_once):
+            some = short[first : first + at_once]
+            slots = self._slots(numbers[:, some], codes[:, some], of[some])
+            at = np.minimum(np.searchsorted(some, wrong[:, 0]), len(some) - 1)
+            here = some[at] == wrong[:, 0]
+            # A wrong type was folded as absent: it is an error of its own, not a null.
+            slots[at[here], wrong[here, 1]] += NumericGrid.TYPE_ERROR - NumericGrid.NULL
+            bounds = np.flatnonzero(np.diff(group[some], prepend=-1, append=-1)).tolist()
+            for begin, end in pairwise(bounds):
+                target = into[group[some[begin]]]
+                np.add.at(target, slots[begin:end].ravel(), target.dtype.type(1))
 
-    def _targets(self, subject: str, into: Sequence[Counts]) -> list[Counts]:
-        assert self.layout is not None
-        where = self.layout.slice(subject)
-        return [counts[where] for counts in into]
+    def _sorted(
+        self, numbers: Floats, codes: Codes, model: int, errors: Indexes, counts: Counts
+    ) -> None:
+        """Count long columns of one pane; `errors` has the column of each mistyped value."""
+        columns, starts = self.shape.members[model], self.shape.offsets[:, model].tolist()
+        for (_, grid), values, start in zip(columns.numeric, numbers, starts, strict=False):
+            _add(counts[start : start + grid.width], grid.counts(values))
+        starts = starts[self.shape.numbers :]
+        for (_, names), coded, start in zip(columns.categorical, codes, starts, strict=True):
+            counted = np.bincount(coded, minlength=names.width)
+            _add(counts[start : start + names.width], counted)
+        for j in errors.tolist():
+            end = self.shape.offsets[j, model] + columns.numeric[j][1].width
+            counts[end + NumericGrid.NULL] -= 1
+            counts[end + NumericGrid.TYPE_ERROR] += 1
 
-
-def _scatter(codes: Codes, group: Counts, width: int, targets: list[Counts]) -> None:
-    """Count codes by group; a few groups at a time where there are many."""
-    at_once = max(1, SLOTS_AT_ONCE // width)
-    for first in range(0, len(targets), at_once):
-        some = targets[first : first + at_once]
-        mine = slice(None)
-        if len(some) < len(targets):
-            mine = (group >= first) & (group < first + at_once)  # type: ignore[assignment]
-        flat = (group[mine] - first) * width + codes[mine]
-        counted = np.bincount(flat, minlength=len(some) * width).reshape(len(some), width)
-        for target, counts in zip(some, counted, strict=True):
-            _add(target, counts)
+    def _slots(self, numbers: Floats, codes: Codes, of: Indexes) -> npt.NDArray[np.intp]:
+        """The slot of every value in the layout of its model: int[n, columns]."""
+        shape, k = self.shape, len(numbers)
+        slots = np.empty((len(of), shape.columns), dtype=np.intp)
+        if k:
+            members = len(shape.members)
+            which = np.arange(k)[:, None] * members + shape.place[of]
+            found = shape.grids.codes(which.ravel(), numbers.ravel()).reshape(numbers.shape)
+            slots[:, :k] = (found + shape.offsets[:k, of]).T
+        slots[:, k:] = (codes + shape.offsets[k:, of]).T
+        return slots
 
 
 def _add(target: npt.NDArray[Any], counts: npt.NDArray[Any]) -> None:

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from monitor.evaluate.partition import EvaluatePartition
+from monitor.observe.decode import Decoder
 from monitor.observe.model import Monitored
 from monitor.observe.partition import INPUTS, ObservePartition
 from monitor.observe.split import REKEYED
@@ -33,12 +35,14 @@ def stages(
 ) -> tuple[Stage, ...]:
     """Observe, evaluate and respond for the registered models.
 
-    `store` opens the local store of a partition of observe.
+    `store` opens the local store of a partition of observe. All its partitions share a decoder: it
+    has no state, but the bins of every model.
     """
+    decoder = cache(lambda: Decoder(models))
     return (
         Stage(
             "observe", (*INPUTS, REKEYED), "observe-state", "join-log", True,
-            lambda n: ObservePartition(models, n, partitions, store(n)),
+            lambda n: ObservePartition(models, n, partitions, store(n), decoder()),
         ),
         Stage(
             "evaluate", ("panes",), "evaluate-state", None, False,

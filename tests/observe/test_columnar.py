@@ -75,9 +75,9 @@ def accounted(partition: ObservePartition) -> dict[str, int]:
 def counts(partition: ObservePartition, subject: str) -> dict[int, int]:
     """Counts of one column by slot, over all panes."""
     state = partition.states["m"]
-    partition._bin(state)
-    assert state.fold.layout is not None
-    where = state.fold.layout.slice(subject)
+    partition._bin()
+    assert state.layout is not None
+    where = state.layout.slice(subject)
     total = sum(pane.counts[where] for pane in state.panes.values())
     return {int(n): int(total[n]) for n in np.flatnonzero(total)}
 
@@ -107,7 +107,7 @@ def test_each_row_is_counted_as_a_single_event_is(form: str) -> None:
     singles, rows = taken(*THREE), taken(written(**PACKED[form]))
     assert accounted(rows) == {"counted": 3, "read": 3}
     assert accounted(rows) == accounted(singles)
-    layout = rows.states["m"].fold.layout
+    layout = rows.states["m"].layout
     assert layout is not None
     for subject in layout.subjects:
         assert counts(rows, subject) == counts(singles, subject), subject
@@ -607,7 +607,7 @@ def calls(rows: int, **fields: Any) -> int:
     sys.setprofile(called)
     try:
         partition.apply("predictions", [Rec(0, APPEND_MS, value)])
-        partition._bin(partition.states["m"])
+        partition._bin()
     finally:
         sys.setprofile(None)
         gc.enable()
