@@ -17,6 +17,7 @@ from aiokafka.partitioner import DefaultPartitioner
 from monitor.evaluate.partition import EvaluatePartition
 from monitor.events.signatures import Keyring
 from monitor.observe.accounting import Accounting, total
+from monitor.observe.decode import Decoder
 from monitor.observe.model import Monitored
 from monitor.observe.partition import INPUTS, ObservePartition
 from monitor.observe.split import REKEYED
@@ -68,13 +69,13 @@ class Pipeline:
     def __init__(self, models: list[Monitored], keyring: Keyring | None = None) -> None:
         self.logs: dict[tuple[str, int], list[Rec]] = defaultdict(list)
         self.partitioner = DefaultPartitioner()
-        n = range(PARTITIONS)
+        n, decoder = range(PARTITIONS), Decoder(models, keyring)
         # Where nothing is sent on, no draw of a schedule is spent on it.
         split = any(model.spec.repartition for model in models)
         sources = (*INPUTS, REKEYED) if split else INPUTS
         self.units = [
             *(
-                Unit(lambda s, p=p: ObservePartition(models, p, PARTITIONS, s, keyring), sources, p)
+                Unit(lambda s, p=p: ObservePartition(models, p, PARTITIONS, s, decoder), sources, p)
                 for p in n
             ),
             *(Unit(lambda s: EvaluatePartition(models, PARTITIONS), ("panes",), p) for p in n),

@@ -14,7 +14,9 @@ from monitor.baselines.build import build_baseline
 from monitor.errors import BaselineError, ConfigError
 from monitor.events.timestamps import rfc3339, to_ms
 from monitor.observe.accounting import unbalanced
+from monitor.observe.columns import Columns
 from monitor.observe.model import Monitored
+from monitor.observe.shape import shapes
 from monitor.registry.specs import DataDriftSpec, PredictionDriftSpec, WindowSpec
 from tests.observe.stream import HOUR, MINUTE, T0, baseline, columnar, spec
 from tests.pipeline import APPEND_MS, Pipeline
@@ -294,9 +296,11 @@ def test_each_event_time_has_one_baseline(hours: list[int], changes: set[int]) -
     watched = model(OLD, *made)
     times = np.array([n * HOUR // 2 for n in hours], dtype=np.int64)
     found = np.full(len(times), -1)
-    for n, where in watched.parts(times):
+    (shape,) = shapes([Columns(watched)])
+    layouts = shape.layouts(np.zeros(len(times), dtype=np.intp), times)
+    for counted, where in shape.parts(layouts):
         assert (found[where] == -1).all()
-        found[where] = n
+        (found[where],) = (n for n, one in enumerate(shape.counted) if one is counted)
     assert found.tolist() == [watched.index(t) for t in times.tolist()]
     for t, n in zip(times.tolist(), found.tolist(), strict=True):
         period = watched.periods[n]

@@ -1,4 +1,4 @@
-"""Events of one model as they are judged: together as columns, and each where it must be named."""
+"""Events as they are judged: together as columns, and each where it must be named."""
 
 import zlib
 from collections.abc import Mapping, Sequence
@@ -7,8 +7,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from monitor.observe.columns import Block, Columns, Indexes, Times
+from monitor.observe.columns import Block, Indexes, Times
 from monitor.observe.rejection import Rejected, Trace
+from monitor.observe.shape import Shape
 from monitor.panes.flush import Record
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -40,8 +41,10 @@ Place = tuple[int, int]
 
 
 class Events(Protocol):
-    """Events of one model in the order of the log, from one record each or all from one."""
+    """Events in the order of the log, from one record each or all from one."""
 
+    #: The numbers of their models, int[n].
+    of: Indexes
     #: Event times and the broker's append times, int64[n] in ms.
     times: Times
     appended: Times
@@ -57,7 +60,7 @@ class Events(Protocol):
 
 
 class Predictions(Events, Protocol):
-    """Predictions of one model: columns for the panes, and what the memory asks of some."""
+    """Predictions of one shape: columns for the panes, and what the memory asks of some."""
 
     block: Block
 
@@ -77,9 +80,10 @@ class Predictions(Events, Protocol):
 class Singles:
     """Events of a record each: decoded rows, and the records that they were decoded from."""
 
-    def __init__(self, rows: Sequence[Any], records: Sequence[Record]) -> None:
+    def __init__(self, rows: Sequence[Any], records: Sequence[Record], of: Indexes) -> None:
         self.rows = rows
         self.records = records
+        self.of = of
         self.times: Times = np.array([event_ms(row.timestamp) for row in rows], dtype=np.int64)
         self.appended: Times = np.array([r.timestamp for r in records], dtype=np.int64)
 
@@ -107,13 +111,14 @@ class SinglePredictions(Singles):
 
     def __init__(
         self,
-        columns: Columns,
+        shape: Shape,
         rows: Sequence[Any],
         records: Sequence[Record],
+        of: Indexes,
         mistyped: Mapping[int, Sequence[str]],
     ) -> None:
-        super().__init__(rows, records)
-        self.block = columns.block(rows, self.times, mistyped)
+        super().__init__(rows, records, of)
+        self.block = shape.block(rows, of, self.times, mistyped)
 
     def ids(self, kept: Indexes) -> Sequence[str]:
         """Prediction ids at these positions."""

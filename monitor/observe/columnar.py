@@ -17,11 +17,12 @@ import numpy.typing as npt
 from monitor.events.limits import ID_PATTERN, MAX_ID, MAX_INDEX, MAX_ROWS, SCHEMA_MAJOR
 from monitor.events.types import Outcome
 from monitor.observe.batch import ROW, Place, event_ms
-from monitor.observe.columns import Block, Columns, Grids, Indexes, Times, floats
+from monitor.observe.columns import Block, Counted, Indexes, Times, floats
 from monitor.observe.fields import Identifier, SchemaVersion, Timestamp
-from monitor.observe.model import FEATURE, Where
+from monitor.observe.model import FEATURE
 from monitor.observe.redaction import Redaction
 from monitor.observe.rejection import Rejected, Trace, trace
+from monitor.observe.shape import Shape, Where
 from monitor.panes.flush import Record
 
 _DTYPES: Mapping[str, np.dtype[Any]] = {"f64le": np.dtype("<f8"), "f32le": np.dtype("<f4")}
@@ -69,7 +70,8 @@ class Columnar:
     def __init__(
         self,
         model_id: str,
-        columns: Columns,
+        number: int,
+        shape: Shape,
         record: Record,
         decoded: Any,
         mistyped: Mapping[int, Sequence[str]],
@@ -78,6 +80,7 @@ class Columnar:
         self.batch_id: str = decoded.batch_id
         self.record = record
         self._decoded: Decoded = decoded
+        columns = shape.members[number]
         rows = len(decoded.predictions)
         self.rows = rows
         if rows > MAX_ROWS:
@@ -108,10 +111,14 @@ class Columnar:
             else:
                 out[:] = value  # None becomes NaN
         texts = [self._read[subject] for subject in columns.categorical]
-        codes = columns.codes([none if text is None else _listed(text) for text in texts], times)
-        which = np.zeros(rows, dtype=np.int32)
-        self.block = Block(times, [decoded.model_version], which, numbers, codes, mistyped)
-        self._columns = columns
+        self.of: Indexes = np.full(rows, number)
+        layouts = shape.layouts(self.of, times)
+        codes = shape.codes([none if text is None else _listed(text) for text in texts], layouts)
+        self.block = Block(
+            self.of, layouts, times, [decoded.model_version], np.zeros(rows, dtype=np.int32),
+            numbers, codes, mistyped,
+        )  # fmt: skip
+        self._shape = shape
         self.times: Times = times
         self.appended: Times = np.full(rows, record.timestamp, dtype=np.int64)
 
@@ -163,25 +170,25 @@ class Columnar:
         changes no checksum.
         """
         told = np.empty(self.block.rows, dtype=np.int64)
-        for grids, where in self._columns.parts(self.times):
-            told[where] = self._checksums(grids, where)
+        for counted, where in self._shape.parts(self.block.layouts):
+            told[where] = self._checksums(counted, where)
         return told[kept].tolist()  # type: ignore[no-any-return]
 
-    def _checksums(self, grids: Grids, where: Where) -> list[int]:
+    def _checksums(self, counted: Counted, where: Where) -> list[int]:
         start = crc32(self._decoded.model_version.encode())
         wrong, rows = self.block.mistyped, np.arange(self.block.rows)[where].tolist()
-        parts = ("prediction", "score", *(subject for _, subject, _ in grids.categorical))
+        parts = ("prediction", "score", *(subject for _, subject, _ in counted.categorical))
         read = [self._read[part] for part in parts]
         columns = [None if column is None else _listed(column) for column in read]
         times = self.times.tolist()
-        numbers = np.ascontiguousarray(self.block.numbers[[n for n, _, _ in grids.numeric]].T)
+        numbers = np.ascontiguousarray(self.block.numbers[[n for n, _, _ in counted.numeric]].T)
         sums = []
         for n in rows:
             text = (times[n], *(None if column is None else column[n] for column in columns))
             told = crc32(_encode(text), start)
             names = n in wrong and [
                 subject.removeprefix(FEATURE)
-                for _, subject, _ in grids.numeric
+                for _, subject, _ in counted.numeric
                 if subject.removeprefix(FEATURE) in wrong[n]
             ]
             sums.append(ROW + crc32(numbers[n], crc32(_encode(names), told) if names else told))

@@ -4,7 +4,7 @@ What that Struct refuses is looked at again, slowly, as with single events: a mi
 time that cannot be is one row's; anything else is the whole record's, and stands for all its rows.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from monitor.observe.columns import Columns
 from monitor.observe.fields import LAST_MS, NOBODY, Scalar, Timestamp
 from monitor.observe.refusal import MAX_DEPTH, UNREADABLE, deeper, explain, feature_float, parse
 from monitor.observe.rejection import Rejected
+from monitor.observe.shape import Shape
 from monitor.panes.flush import Record
 
 _TIMES = ("timestamp", "timestamps")
@@ -24,9 +25,17 @@ _TIMES = ("timestamp", "timestamps")
 class ColumnarDecoder:
     """Decodes columnar records of the registered models; `known` refuses those of others."""
 
-    def __init__(self, columns: Mapping[str, Columns], known: Callable[[object], str]) -> None:
+    def __init__(
+        self,
+        columns: Mapping[str, Columns],
+        shapes: Sequence[Shape],
+        known: Callable[[object], str],
+    ) -> None:
         self._columns = columns
         self._known = known
+        of = {n: shape for shape in shapes for n in shape.members}
+        #: The number of each model, and its shape.
+        self._place = {model_id: (n, of[n]) for n, model_id in enumerate(columns)}
         self._structs = {model_id: _struct(model_id, of) for model_id, of in columns.items()}
         self._model_of: dict[type, str] = {s: m for m, s in self._structs.items()}
         union: Any = msgspec.defstruct("Nobody", [], tag_field="model_id", tag=NOBODY)
@@ -51,7 +60,7 @@ class ColumnarDecoder:
             return self.parsed(record, parse(value))
         try:
             _screen(value, decoded)
-            return Columnar(model_id, self._columns[model_id], record, decoded, {})
+            return self._columnar(model_id, record, decoded, {})
         except Rejected as rejected:
             raise _of_all(rejected, len(decoded.predictions), model_id) from None
 
@@ -64,9 +73,15 @@ class ColumnarDecoder:
             _check_shape(raw)
             model_id = self._known(raw.get("model_id"))
             decoded, mistyped = self._lenient(model_id, raw)
-            return Columnar(model_id, self._columns[model_id], record, decoded, mistyped)
+            return self._columnar(model_id, record, decoded, mistyped)
         except Rejected as rejected:
             raise _of_all(rejected, _rows(raw), model_id) from None
+
+    def _columnar(
+        self, model_id: str, record: Record, decoded: Any, mistyped: Mapping[int, list[str]]
+    ) -> Columnar:
+        number, shape = self._place[model_id]
+        return Columnar(model_id, number, shape, record, decoded, mistyped)
 
     def _lenient(self, model_id: str, raw: dict[str, Any]) -> tuple[Any, dict[int, list[str]]]:
         """The Struct of a record, and by row the numeric features of a wrong type."""

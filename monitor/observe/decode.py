@@ -20,6 +20,7 @@ from monitor.observe.fields import NOBODY, Identifier, SchemaVersion, Timestamp
 from monitor.observe.model import Monitored
 from monitor.observe.refusal import MAX_DEPTH, UNREADABLE, deeper, explain, parse
 from monitor.observe.rejection import Rejected
+from monitor.observe.shape import shapes
 from monitor.panes.flush import Record
 
 #: No 500 features are shorter, so only a longer event is searched for too many.
@@ -92,32 +93,48 @@ def _plain(values: Sequence[bytes | None], objects: int) -> bool:
     )
 
 
+def _row(model_id: str | None, features: type | None) -> type[msgspec.Struct]:
+    """The Struct of a model's predictions, told by its tag; without a model, of any model's."""
+    fields: list[Any] = [("features", features)] if features else []
+    if model_id is None:
+        return msgspec.defstruct(
+            "PredictionRow", [("model_id", str), *fields], bases=(Row,), kw_only=True, gc=False
+        )
+    return msgspec.defstruct(
+        "PredictionRow",
+        fields,
+        bases=(Row,) if features else (),
+        namespace={"model_id": model_id},
+        tag_field="model_id",
+        tag=model_id,
+        kw_only=True,
+        gc=False,
+    )
+
+
 class Decoder:
     """Decodes the values of the input topics for the registered models."""
 
     def __init__(self, models: Iterable[Monitored], keyring: Keyring | None = None) -> None:
         self.keyring = keyring or Keyring()
         self.columns = {model.spec.id: Columns(model) for model in models}
-        structs = [
-            msgspec.defstruct(
-                "PredictionRow",
-                [("features", columns.features.struct)],
-                bases=(Row,),
-                tag_field="model_id",
-                tag=model_id,
-                kw_only=True,
-                gc=False,
-            )
-            for model_id, columns in self.columns.items()
-        ]
-        self._struct = dict(zip(self.columns, structs, strict=True))
-        self.model_of: dict[type, str] = {s: m for m, s in self._struct.items()}
-        union: Any = msgspec.defstruct("Nobody", [], tag_field="model_id", tag=NOBODY)
-        self.model_of[union] = NOBODY
-        for struct in structs:
-            union = union | struct
+        self.shapes = shapes(list(self.columns.values()))
+        self._struct = {m: _row(m, columns.features.struct) for m, columns in self.columns.items()}
+        alike = {columns.features.struct for columns in self.columns.values()}
+        union: Any = _row(NOBODY, None)
+        #: What decodes into a prediction, with its `model_id`; that may yet be nobody's.
+        self.events: set[type]
+        if len(alike) == 1:
+            # Where all have the same features, they need not be told apart to be decoded: a Struct
+            # for each of a thousand would not stay in the cache.
+            union = _row(None, alike.pop())
+            self.events = {union}
+        else:
+            self.events = {union, *self._struct.values()}
+            for struct in self._struct.values():
+                union = union | struct
         self._prediction = msgspec.json.Decoder(union)
-        self._columnar = ColumnarDecoder(self.columns, self._known)
+        self._columnar = ColumnarDecoder(self.columns, self.shapes, self._known)
         self._label = msgspec.json.Decoder(LabelRow)
         self._review = msgspec.json.Decoder(ReviewRow)
 

@@ -1,7 +1,7 @@
 """The features of one model: what they decode into."""
 
-from collections.abc import Callable, Mapping, Sequence
-from operator import attrgetter
+from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -14,29 +14,22 @@ NAN = float("nan")
 
 
 class Features:
-    """The features of one model: the Struct that they decode into, and their columns in order.
+    """The features of one model: the Struct that they decode into, the numeric ones first.
 
     Those of all its baselines are read from every event: which of them holds is a matter of the
     event's time, which is read with them.
     """
 
     def __init__(self, model: Monitored) -> None:
-        wanted = [subject for subject in model.kinds if subject.startswith(FEATURE)]
-        self.names = [subject.removeprefix(FEATURE) for subject in wanted]
-        self.categorical = [model.kinds[subject] == "categorical" for subject in wanted]
-        fields = [f"f{i}" for i in range(len(wanted))]
-        self.struct = msgspec.defstruct(
-            "Features",
-            [
-                (field, Scalar, None) if categorical else (field, float | None, NAN)
-                for field, categorical in zip(fields, self.categorical, strict=True)
-            ],
-            rename=dict(zip(fields, self.names, strict=True)),
-            gc=False,
-        )
-        #: Values of one row's numeric or categorical features, in column order.
-        self.numeric = _values([f for f, c in zip(fields, self.categorical, strict=True) if not c])
-        self.categories = _values([f for f, c in zip(fields, self.categorical, strict=True) if c])
+        wanted = [
+            (subject.removeprefix(FEATURE), kind == "categorical")
+            for subject, kind in model.kinds.items()
+            if subject.startswith(FEATURE)
+        ]
+        wanted.sort(key=lambda feature: feature[1])
+        self.names = [name for name, _ in wanted]
+        self.categorical = [categorical for _, categorical in wanted]
+        self.struct = _struct(tuple(wanted))
 
     def lenient(self, raw: Mapping[str, Any]) -> tuple[Any, list[str]]:
         """Take features of any type; return the Struct and the numeric features of a wrong type.
@@ -59,11 +52,15 @@ class Features:
         return self.struct(*values), mistyped
 
 
-def _values(fields: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
-    """A function from a Struct to the tuple of the named fields, also for none or one."""
-    if not fields:
-        return lambda row: ()
-    if len(fields) == 1:
-        only = attrgetter(fields[0])
-        return lambda row: (only(row),)
-    return attrgetter(*fields)
+@cache
+def _struct(features: tuple[tuple[str, bool], ...]) -> type[msgspec.Struct]:
+    """One Struct for all models of the same features: a thousand would not stay in the cache."""
+    return msgspec.defstruct(
+        "Features",
+        [
+            (f"f{n}", Scalar, None) if categorical else (f"f{n}", float | None, NAN)
+            for n, (_, categorical) in enumerate(features)
+        ],
+        rename={f"f{n}": name for n, (name, _) in enumerate(features)},
+        gc=False,
+    )

@@ -1,26 +1,28 @@
 """Columns to panes: blocks of rows pile up and are binned together, once a flush.
 
 Binning a column costs a search for every edge (long columns, sorted first) or for every value
-(short ones): piling columns up until a flush makes the first the usual case on a busy stream.
+(short ones): piling columns up until a flush makes the first the usual case on a busy stream. Where
+many models share the stream their columns stay short, and the values of all are searched together.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from monitor.observe.columns import Block, Codes, Columns, Floats, Grids
-from monitor.observe.model import FEATURE, Monitored
-from monitor.stats.layout import Layout
+from monitor.observe.columns import Block, Codes, Counted, Floats, Indexes, Times
+from monitor.observe.shape import Shape
+from monitor.stats.grid import NumericGrid
 
 Counts = npt.NDArray[np.integer[Any]]
 PaneKey = tuple[str, int]
 #: Above this many rows a group, sorting the column beats searching each value.
 SORT_FROM = 512
-#: Slots binned in one go: bounds the memory of a replay that opens thousands of panes a flush.
-SLOTS_AT_ONCE = 1 << 22
+#: Values searched in one go: they stay in the cache, and memory is bounded.
+VALUES_AT_ONCE = 1 << 14
 
 
 class Pane:
@@ -45,35 +47,30 @@ class Pane:
 
 @dataclass(slots=True)
 class Pile:
-    """Accepted rows of one model as columns, a block for each chunk (as in Block)."""
+    """Accepted rows as columns, a block for each chunk (as in Block)."""
 
     names: dict[str, int] = field(default_factory=dict)
+    layouts: list[Indexes] = field(default_factory=list)
     versions: list[Codes] = field(default_factory=list)
-    times: list[Counts] = field(default_factory=list)
+    times: list[Times] = field(default_factory=list)
     numbers: list[Floats] = field(default_factory=list)
     codes: list[Codes] = field(default_factory=list)
-    mistyped: dict[int, Sequence[str]] = field(default_factory=dict)
+    mistyped: list[tuple[int, str]] = field(default_factory=list)
     rows: int = 0
-
-    def block(self) -> Block:
-        """All of it in one."""
-        return Block(
-            np.concatenate(self.times),
-            list(self.names),
-            np.concatenate(self.versions),
-            np.concatenate(self.numbers, axis=1),
-            np.concatenate(self.codes, axis=1),
-            self.mistyped,
-        )
 
 
 class Fold:
-    """Piles up the rows of one model, and bins them into panes of the baseline of their time."""
+    """Piles up the rows of models of one shape, and bins them into panes of their layouts.
 
-    def __init__(self, model: Monitored, columns: Columns) -> None:
-        self.pane_ms = model.spec.pane_ms
+    `pane_ms` int64[models] are the lengths of the models' panes. A baseline changes between panes,
+    so no pane has rows of two layouts.
+    """
+
+    def __init__(self, shape: Shape, pane_ms: Times) -> None:
+        self.shape = shape
+        #: By the number of the layout.
+        self._pane_ms = pane_ms[shape.model]
         self.pile = Pile()
-        self._columns = columns
 
     @property
     def waiting(self) -> int:
@@ -86,92 +83,112 @@ class Fold:
         if not block.rows:
             return
         for row, features in block.mistyped.items():
-            pile.mistyped[pile.rows + row] = features
+            pile.mistyped += [(pile.rows + row, feature) for feature in features]
         index = [pile.names.setdefault(name, len(pile.names)) for name in block.names]
         pile.rows += block.rows
+        pile.layouts.append(block.layouts)
         pile.times.append(block.times)
         pile.versions.append(np.array(index, dtype=np.int32)[block.versions])
         pile.numbers.append(block.numbers)
         pile.codes.append(block.codes)
 
-    def bin(self, panes: dict[PaneKey, Pane]) -> set[PaneKey]:
-        """Add the piled rows to `panes`, keyed by (version, start in ms); return those changed.
+    def bin(self, panes: Sequence[dict[PaneKey, Pane]]) -> list[tuple[int, PaneKey]]:
+        """Add the piled rows to `panes`, keyed by (version, start in ms), of models by number.
 
-        A baseline changes between panes, so no pane has rows of two.
+        Returns those changed, each with the number of its model.
         """
         pile, self.pile = self.pile, Pile()
-        changed: set[PaneKey] = set()
-        if pile.rows:
-            block = pile.block()
-            for grids, where in self._columns.parts(block.times):
-                part = block if isinstance(where, slice) else block.only(where)
-                changed |= self._bin(part, grids, panes)
+        if not pile.rows:
+            return []
+        of, times = np.concatenate(pile.layouts), np.concatenate(pile.times)
+        names = list(pile.names)
+        stretch, start = np.unique(times - times % self._pane_ms[of], return_inverse=True)
+        group = (of * len(names) + np.concatenate(pile.versions)) * len(stretch) + start
+        used, group, rows = np.unique(group, return_inverse=True, return_counts=True)
+        layouts, used = np.divmod(used, len(names) * len(stretch))
+        versions, start = np.divmod(used, len(stretch))
+        changed: list[tuple[int, PaneKey]] = []
+        into: list[Counts] = []
+        for layout, version, start_ms, n in zip(
+            layouts.tolist(), versions.tolist(), stretch[start].tolist(), rows.tolist(), strict=True
+        ):
+            key, model = (names[version], start_ms), self.shape.model[layout]
+            pane = panes[model].get(key)
+            if pane is None:
+                pane = panes[model][key] = Pane(self.shape.counted[layout].width)
+            pane.grow(n)
+            into.append(pane.counts)
+            changed.append((model, key))
+        if self.shape.columns:
+            self._columns(pile, of, group, rows, into)
         return changed
 
-    def _bin(self, block: Block, grids: Grids, panes: dict[PaneKey, Pane]) -> set[PaneKey]:
-        times, names = block.times, block.names
-        stretch, start = np.unique(times - times % self.pane_ms, return_inverse=True)
-        group = block.versions * np.int64(len(stretch)) + start
-        used, group, rows = np.unique(group, return_inverse=True, return_counts=True)
-        keys = [(names[g // len(stretch)], int(stretch[g % len(stretch)])) for g in used.tolist()]
-        width = grids.layout.width if grids.layout else 0
-        for key, n in zip(keys, rows.tolist(), strict=True):
-            pane = panes.get(key)
-            if pane is None:
-                pane = panes[key] = Pane(width)
-            pane.grow(n)
-        if grids.layout:
-            _columns(block, grids, grids.layout, group, rows, [panes[key].counts for key in keys])
-        return set(keys)
-
-
-def _columns(
-    block: Block, grids: Grids, layout: Layout, group: Counts, rows: Counts, into: list[Counts]
-) -> None:
-    """Count every column of a block by group, into the flat counts of each group."""
-
-    def targets(subject: str) -> list[Counts]:
-        where = layout.slice(subject)
-        return [counts[where] for counts in into]
-
-    numbers = block.numbers
-    wrong: dict[str, list[int]] = {}
-    for row, features in block.mistyped.items():
-        for feature in features:
-            wrong.setdefault(f"{FEATURE}{feature}", []).append(int(group[row]))
-    for n, subject, names in grids.categorical:
-        _scatter(block.codes[n], group, names.width, targets(subject))
-    if block.rows >= SORT_FROM * len(into):
+    def _columns(
+        self, pile: Pile, of: Indexes, group: Indexes, rows: Indexes, into: list[Counts]
+    ) -> None:
+        """Count the columns of all groups; `rows` int[groups] are their lengths."""
+        shape = self.shape
+        numbers = np.concatenate(pile.numbers, axis=1)
+        codes = np.concatenate(pile.codes, axis=1)
+        place = np.arange(pile.rows)
         if len(into) > 1:
-            numbers = numbers[:, np.argsort(group, kind="stable")]
-        bounds = np.cumsum(rows)[:-1]
-        for n, subject, grid in grids.numeric:
-            parts = np.split(numbers[n], bounds)
-            for target, part in zip(targets(subject), parts, strict=True):
-                _add(target, grid.counts(part))
-    else:
-        for n, subject, grid in grids.numeric:
-            _scatter(grid.codes(numbers[n]), group, grid.width, targets(subject))
-    for _, subject, grid in grids.numeric:
-        counts = targets(subject) if subject in wrong else []
-        for g in wrong.get(subject, ()):
+            order = np.argsort(group, kind="stable")
+            numbers, codes, of, group = numbers[:, order], codes[:, order], of[order], group[order]
+            place[order] = np.arange(pile.rows)
+        wrong = np.array(
+            [
+                (place[row], shape.column(int(of[place[row]]), feature))
+                for row, feature in pile.mistyped
+            ],
+            dtype=np.intp,
+        ).reshape(-1, 2)
+        ends = np.cumsum(rows)
+        for n in np.flatnonzero(rows >= SORT_FROM).tolist():
+            mine = slice(int(ends[n] - rows[n]), int(ends[n]))
+            errors = wrong[(wrong[:, 0] >= mine.start) & (wrong[:, 0] < mine.stop), 1]
+            counted = shape.counted[of[mine.start]]
+            _sorted(numbers[:, mine], codes[:, mine], counted, errors.tolist(), into[n])
+        short = np.flatnonzero(rows[group] < SORT_FROM)
+        at_once = max(1, VALUES_AT_ONCE // shape.columns)
+        for first in range(0, len(short), at_once):
+            some = short[first : first + at_once]
+            slots = self._slots(numbers[:, some], codes[:, some], of[some])
+            at = np.minimum(np.searchsorted(some, wrong[:, 0]), len(some) - 1)
+            here = some[at] == wrong[:, 0]
             # A wrong type was folded as absent: it is an error of its own, not a null.
-            counts[g][grid.NULL] -= 1
-            counts[g][grid.TYPE_ERROR] += 1
+            slots[at[here], wrong[here, 1]] += NumericGrid.TYPE_ERROR - NumericGrid.NULL
+            bounds = np.flatnonzero(np.diff(group[some], prepend=-1, append=-1)).tolist()
+            for begin, end in pairwise(bounds):
+                row, found = some[begin], slots[begin:end]
+                if (has := shape.some.get(int(of[row]))) is not None:
+                    found = found[:, has]
+                target = into[group[row]]
+                np.add.at(target, found.ravel(), target.dtype.type(1))
+
+    def _slots(self, numbers: Floats, codes: Codes, of: Indexes) -> Indexes:
+        """The slot of every value in its layout: int[n, columns]."""
+        shape, k = self.shape, len(numbers)
+        slots = np.empty((len(of), shape.columns), dtype=np.intp)
+        if k:
+            slots[:, :k] = (shape.search(numbers, of) + shape.offsets[:k, of]).T
+        slots[:, k:] = (codes + shape.offsets[k:, of]).T
+        return slots
 
 
-def _scatter(codes: Codes, group: Counts, width: int, targets: list[Counts]) -> None:
-    """Count codes by group; a few groups at a time where there are many."""
-    at_once = max(1, SLOTS_AT_ONCE // width)
-    for first in range(0, len(targets), at_once):
-        some = targets[first : first + at_once]
-        mine = slice(None)
-        if len(some) < len(targets):
-            mine = (group >= first) & (group < first + at_once)  # type: ignore[assignment]
-        flat = (group[mine] - first) * width + codes[mine]
-        counted = np.bincount(flat, minlength=len(some) * width).reshape(len(some), width)
-        for target, counts in zip(some, counted, strict=True):
-            _add(target, counts)
+def _sorted(
+    numbers: Floats, codes: Codes, counted: Counted, errors: list[int], counts: Counts
+) -> None:
+    """Count long columns of one pane; `errors` has the column of each mistyped value."""
+    for j, subject, grid in counted.numeric:
+        start = counted.start(subject)
+        end = start + grid.width
+        _add(counts[start:end], grid.counts(numbers[j]))
+        if wrong := errors.count(j):
+            counts[end + NumericGrid.NULL] -= wrong
+            counts[end + NumericGrid.TYPE_ERROR] += wrong
+    for j, subject, names in counted.categorical:
+        start = counted.start(subject)
+        _add(counts[start : start + names.width], np.bincount(codes[j], minlength=names.width))
 
 
 def _add(target: npt.NDArray[Any], counts: npt.NDArray[Any]) -> None:

@@ -1,7 +1,7 @@
 """Decoded events of one model into its state."""
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -12,12 +12,13 @@ from monitor.observe.accounting import Accounting
 from monitor.observe.batch import Events, Place, Predictions, Singles, alike
 from monitor.observe.columns import Block, Indexes, Times
 from monitor.observe.fold import PaneKey
+from monitor.observe.grouped import Grouped
 from monitor.observe.outcomes import Label, class_name, in_reach, repeated
 from monitor.observe.reasons import Reason
 from monitor.observe.redaction import Redaction
 from monitor.observe.rejection import Rejected, Trace, trace
 from monitor.observe.remembered import Seen
-from monitor.observe.state import ModelState
+from monitor.observe.state import OTHER_VERSIONS, ModelState
 from monitor.observe.watermark import Watermarks
 from monitor.panes.flush import Record
 from monitor.registry.durations import duration_words
@@ -26,6 +27,9 @@ Reject = Callable[[str, Record | Trace, Rejected], None]
 #: Told of each topic and model: the places of its rows, if asked for, and the watermark that each
 #: has found.
 Step = Callable[[str, str, Callable[[], list[Place]], Times], None]
+#: Told of a topic's rows by the numbers of their models: the places of some, if asked for, and the
+#: watermark that each has found.
+StepRows = Callable[[str, Indexes, Callable[[Indexes], list[Place]], Times], None]
 #: An event may be this far ahead of the broker's clock.
 FUTURE_MS = 5 * 60_000
 #: Corrections of one prediction; a producer that relabels for ever must not grow our memory.
@@ -43,34 +47,48 @@ def believable(events: Events) -> npt.NDArray[np.bool_]:
 
 
 class Intake:
-    """Judges rows one model at a time: future, late, duplicate, conflicting, or counted."""
+    """Judges rows: future, late, duplicate, conflicting, or counted; predictions of many models."""
 
     def __init__(
         self,
+        states: Sequence[ModelState],
         marks: Watermarks,
         accounting: Accounting,
         reject: Reject,
         redaction: Redaction,
         step: Step,
+        step_rows: StepRows,
     ) -> None:
+        #: By the models' numbers.
+        self.states = states
         self.marks = marks
         self.accounting = accounting
         self.reject = reject
         self.redaction = redaction
         self.step = step
+        self.step_rows = step_rows
+        self._ids = [state.id for state in states]
+        self._pane_ms = np.array([state.pane_ms for state in states], dtype=np.int64)
+        self._lateness_ms = np.array([state.lateness_ms for state in states], dtype=np.int64)
+        self._remembers = np.array([state.remembers for state in states], dtype=bool)
 
-    def predictions(self, state: ModelState, batch: Predictions) -> set[PaneKey]:
-        """Take predictions of one model in offset order; return the outcome panes touched."""
-        kept = self._in_time("predictions", state, batch)
-        times = batch.times[kept]
-        self.marks.read("predictions", state.id, times, batch.appended[kept])
-        found = self.marks.advance("predictions", state.id, times)
+    def predictions(self, batch: Predictions) -> tuple[Block, Times, dict[str, set[PaneKey]]]:
+        """Take predictions of many models in offset order.
+
+        Returns those that are counted, the watermarks that they found, and the outcome panes
+        touched by model. What depends on numbers alone is found for all rows at once.
+        """
+        kept = self._in_time("predictions", batch)
+        times, rows = batch.times[kept], Grouped.by(batch.of[kept])
+        self.marks.read_rows("predictions", self._ids, rows, times, batch.appended[kept])
+        found = self.marks.advance_rows("predictions", self._ids, rows, times)
         read = kept
-        self.step("predictions", state.id, lambda: batch.places(read), found)
-        pane = state.pane_ms
-        late = times - times % pane + pane + state.lateness_ms <= found
+        self.step_rows("predictions", rows.of, lambda mine: batch.places(read[mine]), found)
+        pane, lateness = self._pane_ms[rows.of], self._lateness_ms[rows.of]
+        late = times - times % pane + pane + lateness <= found
         if late.any():
             for n in np.flatnonzero(late).tolist():
+                state = self.states[rows.of[n]]
                 why = (
                     f"{_behind(int(times[n]), int(found[n]))}; allowed lateness is "
                     f"{duration_words(state.lateness_ms)} after the end of its pane"
@@ -79,32 +97,70 @@ class Intake:
                 self._refuse("predictions", batch, int(kept[n]), rejected)
             kept, found = kept[~late], found[~late]
         block = batch.block if len(kept) == batch.block.rows else batch.block.only(kept)
-        state.admit(block)
-        touched: set[PaneKey] = set()
-        if state.remembers:
-            new, touched = self._remember(state, batch, block, kept, found)
+        self._admit(block)
+        touched: dict[str, set[PaneKey]] = {}
+        if self._remembers[block.of].any():
+            new = self._remember(batch, block, kept, found, touched)
             if len(new) < len(kept):
                 block, found = block.only(new), found[new]
         self.accounting.add("predictions", "counted", block.rows)
-        state.take(block, found)
-        return touched
+        return block, found, touched
+
+    def _admit(self, block: Block) -> None:
+        """Count the versions of a pane beyond the first few as one, `__other__`.
+
+        Which are the first depends on the order of the log alone.
+        """
+        if not block.rows:
+            return
+        length = self._pane_ms[block.of]
+        pane = block.times // length
+        least = pane.min()
+        span = int(pane.max() - least) + 1
+        pairs = (block.of * span + (pane - least)) * len(block.names) + block.versions
+        _, first = np.unique(pairs, return_index=True)
+        first.sort()
+        starts = (pane * length)[first].tolist()
+        names, states, beyond = block.names, self.states, []
+        for n, model, start, version in zip(
+            first.tolist(), block.of[first].tolist(), starts, block.versions[first].tolist(),
+            strict=True,
+        ):  # fmt: skip
+            if states[model].admit(names[version], start) != names[version]:
+                beyond.append(pairs[n])
+        if beyond:
+            other = np.int32(len(names))
+            block.names = [*names, OTHER_VERSIONS]
+            block.versions = np.where(np.isin(pairs, beyond), other, block.versions)
 
     def _remember(
-        self, state: ModelState, batch: Predictions, block: Block, kept: Indexes, found: Times
-    ) -> tuple[Indexes, set[PaneKey]]:
+        self,
+        batch: Predictions,
+        block: Block,
+        kept: Indexes,
+        found: Times,
+        touched: dict[str, set[PaneKey]],
+    ) -> Indexes:
         """Positions in the block that were not seen before; waiting labels are handed to them.
 
         An id that may be forgotten already, by the watermark that the row `found`, is a new one,
         whether or not a flush has come round to forgetting it. One for which there is no room is
         counted, and its pane is marked. `kept` are the block's rows in the batch.
         """
-        memory, new, touched = state.memory, [], set()
-        seen_before = memory.seen.get
-        ids = batch.ids(kept)
-        memory.fetch(ids)
-        roomy = not len(ids) or state.room(int(found[0])) >= len(ids)
-        disorder = state.model.spec.disorder_ms
+        new: list[int] = []
+        ids, states = batch.ids(kept), [self.states[model] for model in block.of.tolist()]
+        asked: dict[str, list[str]] = {}
+        found_first: dict[str, int] = {}
+        for state, key, mark in zip(states, ids, found.tolist(), strict=True):
+            asked.setdefault(state.id, []).append(key)
+            found_first.setdefault(state.id, mark)
+        roomy: dict[str, bool] = {}
+        for state in {state.id: state for state in states}.values():
+            if state.remembers:
+                state.memory.fetch(asked[state.id])
+                roomy[state.id] = state.room(found_first[state.id]) >= len(asked[state.id])
         rows = zip(
+            states,
             ids,
             block.times.tolist(),
             map(block.names.__getitem__, block.versions.tolist()),
@@ -113,8 +169,12 @@ class Intake:
             found.tolist(),
             strict=True,
         )
-        for n, (key, time_ms, version, name, crc, mark) in enumerate(rows):
-            seen = seen_before(key)
+        for n, (state, key, time_ms, version, name, crc, mark) in enumerate(rows):
+            if not state.remembers:
+                new.append(n)
+                continue
+            memory = state.memory
+            seen = memory.seen.get(key)
             if seen is not None and not state.may_forget("predictions", seen.time_ms, mark):
                 self._repeated("predictions", state, batch, int(kept[n]), key, alike(seen.crc, crc))
                 continue
@@ -122,7 +182,8 @@ class Intake:
             if name.__class__ is not str:
                 name = class_name(name)
             # By the watermark that the row itself brings: after a silence there is room at once.
-            remembered = roomy or state.room(max(mark, time_ms - disorder)) > 0
+            led = max(mark, time_ms - state.model.spec.disorder_ms)
+            remembered = roomy[state.id] or state.room(led) > 0
             if remembered:
                 memory.remember(key, Seen(time_ms, version, name, crc))
             else:
@@ -130,12 +191,12 @@ class Intake:
             if state.joins:
                 pane = state.pane_key(version, time_ms)
                 state.outcome(pane).predictions += 1
-                touched.add(pane)
+                touched.setdefault(state.id, set()).add(pane)
                 if remembered and key in memory.waiting:
                     self._settle(state, key)
             if remembered and key in memory.waiting_reviews:
                 self._settle_reviews(state, key)
-        return np.array(new, dtype=np.intp), touched
+        return np.array(new, dtype=np.intp)
 
     def _settle(self, state: ModelState, key: str) -> None:
         """Labels that waited for a prediction are counted now; those beyond its horizon never."""
@@ -157,7 +218,7 @@ class Intake:
 
     def labels(self, state: ModelState, events: Singles) -> set[PaneKey]:
         """Take labels of one model in offset order; return the outcome panes touched."""
-        kept = self._in_time("labels", state, events)
+        kept = self._in_time("labels", events)
         times, appended = events.times[kept], events.appended[kept]
         # One that is dated ahead says nothing of the others: those before it are still to come.
         due = np.minimum(times, appended)
@@ -203,7 +264,7 @@ class Intake:
         Whether an id came before is decided by this topic alone, whatever becomes of the review:
         else that would depend on whether its prediction was read sooner.
         """
-        kept = self._in_time("reviews", state, events)
+        kept = self._in_time("reviews", events)
         times = events.times[kept]
         due = np.minimum(times, events.appended[kept])
         found = self.marks.advance("reviews", state.id, due)
@@ -247,7 +308,7 @@ class Intake:
         broker's, whatever the clock of the model is: who replays the past approves in the present.
         An id is known in the partition where it came before, and the key is the model's.
         """
-        kept = self._in_time("approvals", state, events)
+        kept = self._in_time("approvals", events)
         times, appended = events.times[kept], events.appended[kept]
         now = self.marks.told("approvals", state.id, appended)
         late, memory = state.forgotten("approvals", times, now), state.memory
@@ -282,12 +343,13 @@ class Intake:
             why = f"{key} was seen before with another payload"
             self._refuse(topic, events, n, Rejected("id_conflict", why, model_id=state.id))
 
-    def _in_time(self, topic: str, state: ModelState, events: Events) -> Indexes:
+    def _in_time(self, topic: str, events: Events) -> Indexes:
         """Positions of the events whose time can be believed."""
         believed = believable(events)
         if believed.all():
             return np.arange(len(believed))
         for n in np.flatnonzero(~believed).tolist():
+            state = self.states[events.of[n]]
             time_ms, appended_ms = int(events.times[n]), int(events.appended[n])
             if time_ms > appended_ms + FUTURE_MS:
                 ahead, limit = duration_words(time_ms - appended_ms), duration_words(FUTURE_MS)

@@ -7,10 +7,13 @@ was, is found once a chunk, and only if something was lost in it.
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import NamedTuple
 
+import numpy as np
+
 from monitor.observe.batch import Place
-from monitor.observe.columns import Times
+from monitor.observe.columns import Indexes, Times
 from monitor.observe.watermark import Watermarks
 from monitor.panes.messages import END, UNHEARD, Loss
 
@@ -37,6 +40,8 @@ class Losses:
         self.source = source
         self.marks = marks
         self.pane_ms = pane_ms
+        self._number = {model_id: n for n, model_id in enumerate(pane_ms)}
+        self._rows: list[tuple[str, Indexes, Callable[[Indexes], list[Place]], Times]] = []
         #: The model that the last record named, None before the first.
         self.named: str | None = None
         self.counts: dict[Key, list[int]] = {}
@@ -63,6 +68,12 @@ class Losses:
         """Take note of the watermark that each row of a model has found, in their order."""
         self._steps.setdefault((topic, model_id), []).append((places, found))
 
+    def step_rows(
+        self, topic: str, of: Indexes, places: Callable[[Indexes], list[Place]], found: Times
+    ) -> None:
+        """Take note of the watermark that each row has found: `of` numbers the models of rows."""
+        self._rows.append((topic, of, places, found))
+
     def settle(self, now: Callable[[str, str], int]) -> None:
         """Put what was lost where the watermarks were; before any watermark moves otherwise.
 
@@ -70,8 +81,13 @@ class Losses:
         """
         lost, self._lost = self._lost, {}
         steps, self._steps = self._steps, {}
+        rows, self._rows = self._rows, []
         for (topic, model_id), mine in sorted(lost.items()):
             passed = steps.get((topic, model_id), [])
+            for of_topic, of, places, found in rows:
+                if of_topic == topic:
+                    own = np.flatnonzero(of == self._number[model_id])
+                    passed.append((partial(places, own), found[own]))
             self._settle(topic, model_id, sorted(mine), passed, now(topic, model_id))
 
     def _settle(

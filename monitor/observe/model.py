@@ -1,12 +1,9 @@
 """A registered model as observe sees it: its specification, and which baseline holds when."""
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
-
-import numpy as np
-import numpy.typing as npt
 
 from monitor.baselines.baseline import Baseline
 from monitor.errors import BaselineError, ConfigError
@@ -16,10 +13,6 @@ from monitor.registry.specs import ModelSpec
 BEGINNING = -(2**62)
 FOREVER = 2**62
 FEATURE = "feature/"
-
-Times = npt.NDArray[np.int64]
-#: Which of an array's elements: all of them, or those at some positions.
-Where = slice | npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,16 +105,6 @@ class Monitored:
         """The period that holds all of [start, end); None where the baseline changes within."""
         period = self.at(start_ms)
         return period if end_ms <= period.until_ms else None
-
-    def parts(self, times: Times) -> Iterator[tuple[int, Where]]:
-        """Cut event times by period: the number of each that holds some, and which these are."""
-        if len(self.periods) == 1 or not len(times):
-            yield 0, slice(None)
-            return
-        found = np.searchsorted(self._starts, times, "right") - 1
-        numbers = np.unique(found).tolist()
-        for n in numbers:
-            yield n, slice(None) if len(numbers) == 1 else np.flatnonzero(found == n)
 
     @property
     def lateness_ms(self) -> int:

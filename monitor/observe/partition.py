@@ -1,19 +1,21 @@
 """Observe, one source partition: a plain object that records go into and flushes come out of."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
 from monitor.events.cloudevents import DEAD_LETTER, cloud_event, event_key
-from monitor.events.signatures import Keyring
 from monitor.events.types import EndOfStream
 from monitor.observe.accounting import Accounting
 from monitor.observe.batch import Predictions, SinglePredictions, Singles
 from monitor.observe.cache import Cache
 from monitor.observe.columnar import Columnar
+from monitor.observe.columns import Block, Times
 from monitor.observe.decode import Decoder
-from monitor.observe.fold import PaneKey
+from monitor.observe.fold import Fold, PaneKey
 from monitor.observe.intake import Intake, orphaned, unmatched
 from monitor.observe.losses import Losses
 from monitor.observe.model import Monitored
@@ -38,7 +40,7 @@ from monitor.panes.messages import (
 from monitor.registry.footprint import most_remembered
 
 INPUTS = ("predictions", "labels", "reviews", "approvals")
-#: Rows that may wait to be binned; more are binned at once, so that memory stays bounded.
+#: Rows of all models that may wait to be binned; more are, so that memory stays bounded.
 PILE_LIMIT = 20_000
 _ROW = msgspec.msgpack.Encoder().encode
 
@@ -61,6 +63,17 @@ partition_row = msgspec.msgpack.Decoder(PartitionRow).decode
 PARTITION_KEY = _ROW(["partition"])
 
 
+class Group(NamedTuple):
+    """Rows that are judged together, their records, the numbers of their models, and by the place
+    of a row which features of it are mistyped.
+    """
+
+    rows: list[Any]
+    records: list[Record]
+    of: list[int]
+    mistyped: dict[int, Any]
+
+
 class ObservePartition:
     """Decodes, rejects, deduplicates, joins and folds the records of one source partition."""
 
@@ -70,22 +83,21 @@ class ObservePartition:
         source: int,
         panes_partitions: int,
         store: Store | None = None,
-        keyring: Keyring | None = None,
+        decoder: Decoder | None = None,
     ) -> None:
         self.source = source
         self.panes_partitions = panes_partitions
-        self.decoder = Decoder(models, keyring)
+        self.decoder = decoder or Decoder(models)
         self.cache = Cache(store or DictStore(), [m.spec.id for m in models])
         self.states = {
             m.spec.id: ModelState(
-                m,
-                self.decoder.columns[m.spec.id],
-                source,
-                self.cache.store,
-                most_remembered(m.spec, panes_partitions),
+                m, source, self.cache.store, most_remembered(m.spec, panes_partitions)
             )
             for m in models
         }
+        #: In the order of the models' numbers.
+        self._by_number = list(self.states.values())
+        self._number = {model: n for n, model in enumerate(self.states)}
         self.accounting = Accounting()
         split = [state for state in self.states.values() if state.model.spec.repartition]
         self.marks = Watermarks(
@@ -98,7 +110,17 @@ class ObservePartition:
         self.placement = Placement(source, panes_partitions)
         self.redaction = Redaction(models)
         step = self.losses.step
-        self.intake = Intake(self.marks, self.accounting, self._reject, self.redaction, step)
+        self.intake = Intake(
+            self._by_number, self.marks, self.accounting, self._reject, self.redaction,
+            step, self.losses.step_rows,
+        )  # fmt: skip
+        self._pane_ms = np.array([*panes.values()], dtype=np.int64)
+        self._provisional = np.array([state.provisional for state in self._by_number], dtype=bool)
+        shapes = self.decoder.shapes
+        self.folds = [Fold(shape, self._pane_ms) for shape in shapes]
+        #: Rows that came when the watermark had passed the end of their pane.
+        self._afterwards = [Fold(shape, self._pane_ms) for shape in shapes]
+        self._shape = {n: k for k, shape in enumerate(shapes) for n in shape.members}
         self.splitter = Splitter(source, panes_partitions, split, step)
         self.origins = Origins(panes_partitions, self.marks)
         self._rejected: list[Output] = []
@@ -146,14 +168,12 @@ class ObservePartition:
     ) -> int:
         """Take records of a topic, and send on those of models to split; return how many events."""
         rows: list[Any] = getattr(self.decoder, topic)(records)
-        kinds = {row.__class__ for row in rows}
-        only = self.decoder.model_of.get(kinds.pop(), "") if len(kinds) == 1 else ""
-        if only in self.states:
-            self._groups(topic, {only: (rows, list(records), {})}, split)
-            self._name(topic, only)
+        if topic == "predictions" and (of := self._plain(rows, split)):
+            self._groups(topic, {self._shape[of[0]]: Group(rows, list(records), of, {})}, split)
+            self._name(topic, self._by_number[of[-1]].id)
             self._settle(split)
             return len(records)
-        groups: dict[str, tuple[list[Any], list[Record], dict[int, Any]]] = {}
+        groups: dict[int | str, Group] = {}
         read, named = len(records), ""
         for row, record in zip(rows, records, strict=True):
             mistyped: Any = None
@@ -168,8 +188,9 @@ class ObservePartition:
             if isinstance(row, Columnar):
                 named = row.model_id
                 # Other records of its model that stand before it are judged before it.
-                if row.model_id in groups:
-                    self._groups(topic, {row.model_id: groups.pop(row.model_id)}, split)
+                key = self._key(topic, named, split)
+                if key in groups and self._number[named] in groups[key].of:
+                    self._groups(topic, {key: groups.pop(key)}, split)
                 self._take_columnar(topic, row, split)
                 read += row.rows - 1
                 continue
@@ -182,23 +203,46 @@ class ObservePartition:
                 marks.end(topic, row.model_id)
                 read -= 1
                 continue
-            model = self.decoder.model_of.get(row.__class__) or row.model_id
+            model = row.model_id
             if model not in self.states:
                 why = f"model {model!r:.140} is not registered"
                 self._reject(topic, record, Rejected("unknown_model", why))
                 continue
-            group = groups.get(model)
+            key = self._key(topic, model, split)
+            group = groups.get(key)
             if group is None:
-                group = groups[model] = ([], [], {})
+                group = groups[key] = Group([], [], [], {})
             named = model
             if mistyped:
-                group[2][len(group[0])] = mistyped
-            group[0].append(row)
-            group[1].append(record)
+                group.mistyped[len(group.rows)] = mistyped
+            group.rows.append(row)
+            group.records.append(record)
+            group.of.append(self._number[model])
         self._name(topic, named)
         self._groups(topic, groups, split)
         self._settle(split)
         return read
+
+    def _plain(self, rows: Sequence[Any], split: Mapping[str, ModelState]) -> list[int]:
+        """The models of rows by their numbers; none unless all are events of one shape's models."""
+        if not {row.__class__ for row in rows} <= self.decoder.events:
+            return []
+        try:
+            of = [self._number[row.model_id] for row in rows]
+        except KeyError:
+            return []
+        distinct = set(of)
+        if len({self._shape[n] for n in distinct}) > 1:
+            return []
+        if split and any(self._by_number[n].id in split for n in distinct):
+            return []
+        return of
+
+    def _key(self, topic: str, model: str, split: Mapping[str, ModelState]) -> int | str:
+        """What events share that are judged together: predictions the shape, others the model."""
+        if topic == "predictions" and model not in split:
+            return self._shape[self._number[model]]
+        return model
 
     def _settle(self, split: Mapping[str, ModelState]) -> None:
         """Put what was lost where the watermarks stand: of models to split, those of what we read.
@@ -224,23 +268,37 @@ class ObservePartition:
         return self.marks.past(now)
 
     def _groups(
-        self, topic: str, groups: Mapping[str, Any], split: Mapping[str, ModelState]
+        self, topic: str, groups: Mapping[int | str, Group], split: Mapping[str, ModelState]
     ) -> None:
-        for model, (rows, records, mistyped) in groups.items():
-            state = self.states[model]
-            if model in split:
-                self.splitter.take(topic, state, rows, Singles(rows, records))
+        for key, group in groups.items():
+            rows, records, of = group.rows, group.records, np.array(group.of, dtype=np.intp)
+            if isinstance(key, int):
+                self._misplaced_of(topic, group)
+                columns = self.folds[key].shape
+                self._take(SinglePredictions(columns, rows, records, of, group.mistyped), key)
+                continue
+            state = self.states[key]
+            if key in split:
+                self.splitter.take(topic, state, rows, Singles(rows, records, of))
                 self.accounting.add(topic, "moved", len(rows))
                 continue
-            self._misplaced(topic, model, records)
-            if topic == "predictions":
-                self._take(state, SinglePredictions(state.columns, rows, records, mistyped))
-            elif topic == "labels":
-                self._relabelled[model] |= self.intake.labels(state, Singles(rows, records))
+            self._misplaced(topic, key, records)
+            singles = Singles(rows, records, of)
+            if topic == "labels":
+                self._relabelled[key] |= self.intake.labels(state, singles)
             elif topic == "reviews":
-                self.intake.reviews(state, Singles(rows, records))
+                self.intake.reviews(state, singles)
             else:
-                self.intake.approvals(state, Singles(rows, records))
+                self.intake.approvals(state, singles)
+
+    def _misplaced_of(self, topic: str, group: Group) -> None:
+        if self.placement.clean:
+            return
+        mine: dict[int, list[Record]] = {}
+        for number, record in zip(group.of, group.records, strict=True):
+            mine.setdefault(number, []).append(record)
+        for number, records in mine.items():
+            self._misplaced(topic, self._by_number[number].id, records)
 
     def _misplaced(
         self, topic: str, model: str, records: Sequence[Record], events: int = 1
@@ -258,15 +316,36 @@ class ObservePartition:
             self.accounting.add(topic, "moved", batch.rows)
             return
         self._misplaced(topic, state.id, [batch.record], batch.rows)
-        self._take(state, batch)
+        self._take(batch, self._shape[self._number[state.id]])
 
-    def _take(self, state: ModelState, batch: Predictions) -> None:
-        self._relabelled[state.id] |= self.intake.predictions(state, batch)
-        if state.waiting >= PILE_LIMIT:
-            self._bin(state)
+    def _take(self, batch: Predictions, shape: int) -> None:
+        block, found, touched = self.intake.predictions(batch)
+        for model, panes in touched.items():
+            self._relabelled[model] |= panes
+        passed = self._passed(block, found)
+        if passed.any():
+            self._afterwards[shape].take(block.only(np.flatnonzero(passed)))
+            block = block.only(np.flatnonzero(~passed))
+        self.folds[shape].take(block)
+        if sum(fold.waiting for fold in (*self.folds, *self._afterwards)) >= PILE_LIMIT:
+            self._bin()
 
-    def _bin(self, state: ModelState) -> None:
-        self._changed[state.id] |= state.bin(self.marks.of("predictions", state.id))
+    def _passed(self, block: Block, found: Times) -> npt.NDArray[np.bool_]:
+        """Which rows of provisional windows came when the watermark had passed their pane's end."""
+        pane = self._pane_ms[block.of]
+        passed = block.times - block.times % pane + pane <= found
+        return np.asarray(self._provisional[block.of] & passed)
+
+    def _bin(self) -> None:
+        """Bin what is piled up, of provisional windows first what came on time, and tell of it."""
+        panes = [state.panes for state in self._by_number]
+        changed = [one for fold in self.folds for one in fold.bin(panes)]
+        for n in np.flatnonzero(self._provisional).tolist():
+            state = self._by_number[n]
+            state.pass_to(self.marks.of("predictions", state.id))
+        changed += [one for fold in self._afterwards for one in fold.bin(panes)]
+        for number, key in changed:
+            self._changed[self._by_number[number].id].add(key)
 
     def _reject(self, topic: str, record: Record | Trace, rejected: Rejected) -> None:
         self.accounting.reject(topic, rejected.outcome, rejected.reason, rejected.events)
@@ -320,8 +399,8 @@ class ObservePartition:
         for key in self._stale:
             self._delete(key, flush)
         self._stale = set()
+        self._bin()
         for state in self.states.values():
-            self._bin(state)
             self._close(state, flush)
             self._expire(state, flush)
         flush.log += self.cache.drain(state.memory for state in self.states.values())

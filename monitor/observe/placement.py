@@ -69,6 +69,11 @@ class Placement:
         """Look at a chunk; `misplaced` is then asked of its records, model by model."""
         self._astray = self.astray(records)
 
+    @property
+    def clean(self) -> bool:
+        """Whether every record of the chunk lies where it should."""
+        return not self._astray
+
     def misplaced(
         self, topic: str, model_id: str, records: Sequence[Record], joins: bool
     ) -> Sequence[Record]:

@@ -6,8 +6,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from monitor.observe.columns import Block, Columns, Times
-from monitor.observe.fold import Fold, Pane, PaneKey
+from monitor.observe.columns import Times
+from monitor.observe.fold import Pane, PaneKey
 from monitor.observe.held import HOUR_MS
 from monitor.observe.memory import Memory
 from monitor.observe.model import Monitored
@@ -32,7 +32,6 @@ class ModelState:
     def __init__(
         self,
         model: Monitored,
-        columns: Columns,
         source: int,
         store: Store | None = None,
         most_remembered: int = MOST_REMEMBERED,
@@ -42,12 +41,8 @@ class ModelState:
         self.pane_ms = model.spec.pane_ms
         self.lateness_ms = model.lateness_ms
         self.source = source
-        self.columns = columns
-        self.fold = Fold(model, columns)
         self.panes: dict[PaneKey, Pane] = {}
         self.provisional = model.spec.provisional
-        #: Rows that came when the watermark had passed the end of their pane.
-        self._afterwards = Fold(model, columns)
         #: Of panes that end up to here it has been told what came on time, ms.
         self.passed_ms = UNHEARD
         #: What came on time in panes that have ended since, to be sent.
@@ -91,64 +86,34 @@ class ModelState:
         """The pane of a model version that an event time falls into."""
         return version, time_ms - time_ms % self.pane_ms
 
-    def admit(self, block: Block) -> None:
-        """Count the versions of a pane beyond the first few as one, `__other__`.
+    def admit(self, version: str, start_ms: int) -> str:
+        """The name under which a version is counted in the pane that starts then.
 
-        A version is free text of the producer's: one a request would fill memory and the state.
-        Which are the first depends on the order of the log alone.
+        Versions beyond the first few are one, `__other__`. A version is free text of the
+        producer's: one a request would fill memory and the state.
         """
-        pane = block.times // self.pane_ms
-        pairs = pane * len(block.names) + block.versions
-        _, first = np.unique(pairs, return_index=True)
-        beyond = []
-        for n in np.sort(first).tolist():
-            name = block.names[block.versions[n]]
-            if self._admitted(name, int(pane[n]) * self.pane_ms) != name:
-                beyond.append(pairs[n])
-        if beyond:
-            other = np.int32(len(block.names))
-            block.names = [*block.names, OTHER_VERSIONS]
-            block.versions = np.where(np.isin(pairs, beyond), other, block.versions)
-
-    def _admitted(self, version: str, start_ms: int) -> str:
-        known = self.versions.setdefault(start_ms, set())
+        known = self.versions.get(start_ms)
+        if known is None:
+            known = self.versions[start_ms] = set()
         if version not in known:
             if len(known) >= VERSIONS_LIMIT:
                 return OTHER_VERSIONS
             known.add(version)
         return version
 
-    @property
-    def waiting(self) -> int:
-        """The number of rows that wait to be binned."""
-        return self.fold.waiting + self._afterwards.waiting
+    def pass_to(self, mark_ms: int) -> None:
+        """Take note of what came on time, now that the watermark is at `mark_ms`.
 
-    def take(self, block: Block, marks: Times) -> None:
-        """Pile up rows, each with the watermark that it has found."""
-        if self.provisional:
-            passed = block.times - block.times % self.pane_ms + self.pane_ms <= marks
-            if passed.any():
-                self._afterwards.take(block.only(np.flatnonzero(passed)))
-                block = block.only(np.flatnonzero(~passed))
-        self.fold.take(block)
-
-    def bin(self, mark_ms: int) -> set[PaneKey]:
-        """Bin what is piled up, now that the watermark is at `mark_ms`; return the panes changed.
-
-        What has come on time is told before what came later is added, so that it depends on the
-        order of the log alone, and not on when it is told.
+        To be told before what came later is added, so that it depends on the order of the log
+        alone, and not on when it is told.
         """
-        changed = self.fold.bin(self.panes)
-        if self.provisional:
-            for key in sorted(k for k in self.panes if self._ends_now(k[1], mark_ms)):
-                self.on_time += self._snapshots(key, on_time=True)
-            for _, foreign in sorted(self.foreign.items()):
-                for pane in foreign:
-                    if self._ends_now(pane.start_ms - pane.start_ms % self.pane_ms, mark_ms):
-                        self.on_time.append(msgspec.structs.replace(pane, on_time=True))
-            self.passed_ms = max(self.passed_ms, mark_ms)
-            changed |= self._afterwards.bin(self.panes)
-        return changed
+        for key in sorted(k for k in self.panes if self._ends_now(k[1], mark_ms)):
+            self.on_time += self._snapshots(key, on_time=True)
+        for _, foreign in sorted(self.foreign.items()):
+            for pane in foreign:
+                if self._ends_now(pane.start_ms - pane.start_ms % self.pane_ms, mark_ms):
+                    self.on_time.append(msgspec.structs.replace(pane, on_time=True))
+        self.passed_ms = max(self.passed_ms, mark_ms)
 
     def _ends_now(self, start_ms: int, mark_ms: int) -> bool:
         return self.passed_ms < start_ms + self.pane_ms <= mark_ms

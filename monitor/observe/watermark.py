@@ -1,10 +1,11 @@
 """How far event time has come in one source partition, per model."""
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from monitor.observe.grouped import Grouped
 from monitor.observe.past import Past
 from monitor.panes.messages import END, UNHEARD
 
@@ -63,6 +64,17 @@ class Watermarks:
         self.greatest[topic, model_id] = int(now[-1])
         return now
 
+    def read_rows(
+        self, topic: str, models: Sequence[str], rows: Grouped, times: Times, appended: Times
+    ) -> None:
+        """The same of rows of many models."""
+        if not self._past or not len(times):
+            return
+        ends = [*rows.first[1:].tolist(), len(times)]
+        for n, first, end in zip(rows.models.tolist(), rows.first.tolist(), ends, strict=True):
+            mine = rows.order[first:end]
+            self.read(topic, models[n], times[mine], appended[mine])
+
     def lead(self, topic: str, model_id: str, greatest_ms: int, append_ms: int) -> None:
         """Take the greatest event time of a model that is told its time, as of an append time."""
         if greatest_ms > self.greatest.get((topic, model_id), UNHEARD):
@@ -98,6 +110,23 @@ class Watermarks:
         found = running[:-1]
         settled = (found == END) | (found == UNHEARD)
         return np.where(settled, found, found - self.disorder_ms[model_id])
+
+    def advance_rows(self, topic: str, models: Sequence[str], rows: Grouped, times: Times) -> Times:
+        """The same of rows of many models, all at once; `models` are their ids by number."""
+        if not len(times):
+            return times
+        mine = [models[n] for n in rows.models.tolist()]
+        before = np.array([self.greatest.get((topic, m), UNHEARD) for m in mine], dtype=np.int64)
+        found, last = rows.greatest_before(times, before)
+        for model_id, greatest in zip(mine, last.tolist(), strict=True):
+            if model_id not in self.led:
+                self.greatest[topic, model_id] = greatest
+        which = np.searchsorted(rows.models, rows.of)
+        led = np.array([model_id in self.led for model_id in mine])[which]
+        found = np.where(led, before[which], found)
+        disorder = np.array([self.disorder_ms[model_id] for model_id in mine])[which]
+        settled = (found == END) | (found == UNHEARD)
+        return np.where(settled, found, found - disorder)
 
     def newest(self, models: Iterable[str]) -> int:
         """The greatest event time of predictions of any of these models."""

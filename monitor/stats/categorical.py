@@ -97,7 +97,7 @@ class CategoricalGrid:
 
     def codes(self, values: Sequence[object]) -> npt.NDArray[np.int32]:
         """Return the slot of each value: str, number or bool; None and NaN are null."""
-        known, unseen, slot = self.lookup, self.width + self.UNSEEN, self._slot
+        known, unseen, slot = self.lookup, self.width + self.UNSEEN, self.slot
         try:
             # Most chunks hold nothing but names that have a slot.
             return np.fromiter(map(known.__getitem__, values), np.int32, len(values))  # type: ignore[arg-type]
@@ -111,7 +111,8 @@ class CategoricalGrid:
         """Count values into int64[width]; it is the bincount of `codes`."""
         return np.bincount(self.codes(values), minlength=self.width).astype(np.int64)
 
-    def _slot(self, value: object) -> int:
+    def slot(self, value: object) -> int:
+        """Return the slot of one value."""
         if is_null(value):
             return self.width + self.NULL
         name = canonical(value)

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from monitor.evaluate.partition import EvaluatePartition
 from monitor.events.signatures import Keyring
+from monitor.observe.decode import Decoder
 from monitor.observe.model import Monitored
 from monitor.observe.partition import INPUTS, ObservePartition
 from monitor.observe.split import REKEYED
@@ -37,12 +39,14 @@ def stages(
 ) -> tuple[Stage, ...]:
     """Observe, evaluate and respond for the registered models.
 
-    `store` opens the local store of a partition of observe; `keyring` has the approvers' keys.
+    `store` opens the local store of a partition of observe; `keyring` has the approvers' keys. All
+    partitions of observe share a decoder: it has no state, but the bins of every model.
     """
+    decoder = cache(lambda: Decoder(models, keyring))
     return (
         Stage(
             "observe", (*INPUTS, REKEYED), "observe-state", "join-log", True,
-            lambda n: ObservePartition(models, n, partitions, store(n), keyring),
+            lambda n: ObservePartition(models, n, partitions, store(n), decoder()),
         ),
         Stage(
             "evaluate", ("panes",), "evaluate-state", None, False,

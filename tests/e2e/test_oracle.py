@@ -185,9 +185,11 @@ MUTATIONS: dict[str, tuple[str, Any]] = {
         _always_another,
     ),
     "a watermark goes with the last event": (
-        "monitor.observe.watermark.Watermarks.advance",
-        lambda self, topic, model, times: (
-            self.greatest.update({(topic, model): int(times[-1])} if len(times) else {}),
+        "monitor.observe.watermark.Watermarks.advance_rows",
+        lambda self, topic, models, rows, times: (
+            self.greatest.update(
+                {(topic, models[n]): t for n, t in zip(rows.of, times.tolist(), strict=True)}
+            ),
             np.full(len(times), -(2**62)),
         )[1],
     ),
@@ -214,8 +216,8 @@ MUTATIONS: dict[str, tuple[str, Any]] = {
         lambda current, reference: psi(current, reference, floor=1e-3),
     ),
     "what comes later than its pane's end is on time": (
-        "monitor.observe.state.ModelState.take",
-        lambda self, block, marks: self.fold.take(block),
+        "monitor.observe.partition.ObservePartition._passed",
+        lambda self, block, found: np.zeros(block.rows, dtype=bool),
     ),
     "a provisional window commands": (
         "monitor.response.partition.decide",

@@ -13,6 +13,7 @@ import pytest
 
 from monitor.events.signatures import Keyring, sign
 from monitor.observe.accounting import unbalanced
+from monitor.observe.decode import Decoder
 from monitor.observe.partition import INPUTS, ObservePartition
 from monitor.observe.reasons import REMEDIES, Reason
 from monitor.registry.specs import ReviewsSpec
@@ -226,7 +227,8 @@ ROWS = [
 
 def judge(row: Row) -> tuple[tuple[str, str, str], list[dict[str, Any]], Any]:
     """What became of the row's event, the letters about it, and its record."""
-    partition = ObservePartition([monitored(**row.model)], 7, 1, keyring=KEYRING)
+    models = [monitored(**row.model)]
+    partition = ObservePartition(models, 7, 1, decoder=Decoder(models, KEYRING))
     offsets = dict.fromkeys(INPUTS, 40)
 
     def take(topic: str, event: Any) -> Any:

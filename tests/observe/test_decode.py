@@ -391,16 +391,24 @@ def test_a_dead_letter_shows_where_the_event_stood_and_what_it_was() -> None:
 
 
 @pytest.mark.parametrize("models", [1, 2, 40])
-def test_however_many_models_are_registered_each_gets_its_own(models: int) -> None:
+@pytest.mark.parametrize("alike", [True, False])
+def test_however_many_models_are_registered_each_gets_its_own(models: int, alike: bool) -> None:
+    """Whether all have the same features, and one Struct decodes them, or the last has others."""
     names = [f"model-{n}" for n in range(models)]
-    decoder = Decoder([Monitored(spec(name), baseline()) for name in names])
-    events = [OK | {"model_id": name} for name in names]
-    strange = [OK | {"model_id": "other"}, without(OK, "model_id"), {}]
-    rows = decoder.predictions(log([*events, *strange]))
-    assert [decoder.model_of[row.__class__] for row in rows[:models]] == names
-    assert [row.reason for row in rows[models:]] == [
-        "unknown_model", "schema_missing", "schema_missing",
-    ]  # fmt: skip
+    monitoreds = [Monitored(spec(name), baseline()) for name in names]
+    if not alike:
+        monitoreds[-1] = Monitored(spec(names[-1]), None)
+    partition = ObservePartition(monitoreds, 0, 1)
+    events = [OK | {"model_id": name, "prediction_id": name} for name in names]
+    strange = [OK | {"model_id": "other"}, without(OK, "model_id"), {}, OK | {"model_id": "?"}]
+    partition.apply("predictions", log([*events, *strange]))
+    assert partition.accounting.reasons == {
+        ("predictions", "unknown_model"): 2, ("predictions", "schema_missing"): 2,
+    }  # fmt: skip
+    partition._bin()
+    for name, state in partition.states.items():
+        assert [pane.rows for pane in state.panes.values()] == [1], name
+        assert [key for key, _ in state.memory.predictions()] == [name]
 
 
 def test_without_a_model_every_event_is_of_an_unknown_one() -> None:
@@ -481,7 +489,7 @@ def test_no_damaged_approval_stops_the_worker_though_an_approver_signs_it(seed: 
 
 
 def survives(topic: str, values: list[bytes | None]) -> None:
-    partition = ObservePartition([MODEL], 0, 1, keyring=KEYRING)
+    partition = ObservePartition([MODEL], 0, 1, decoder=Decoder([MODEL], KEYRING))
     records = [type(r)(r.offset, r.timestamp, v) for r, v in
                zip(log([b""] * len(values), APPEND_MS), values, strict=True)]  # fmt: skip
     partition.apply(topic, records)

@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.baselines.build import build_baseline
-from monitor.observe.columns import Columns
 from monitor.observe.decode import Decoder
 from monitor.observe.fold import SORT_FROM, Fold, Pane, PaneKey
 from monitor.observe.model import Monitored
@@ -21,7 +20,6 @@ from tests.observe.stream import HOUR, T0, log, monitored, prediction, spec
 
 MODEL = monitored()
 DECODER = Decoder([MODEL])
-COLUMNS = DECODER.columns["m"]
 Expected = dict[PaneKey, tuple[int, Counter[tuple[str, int]]]]
 
 AMOUNTS = st.one_of(
@@ -56,14 +54,18 @@ def fold_of(
     mistyped: Mapping[int, Sequence[str]],
     into: dict[PaneKey, Pane],
     fold: Fold | None = None,
-    columns: Columns | None = None,
 ) -> set[PaneKey]:
     """Take the rows and bin them; the panes that changed."""
-    fold = fold or Fold(MODEL, COLUMNS)
-    columns = columns or COLUMNS
+    fold = fold or fold_by(DECODER)
     times = np.array([row.timestamp for row in rows], dtype=np.int64)
-    fold.take(columns.block(rows, times, mistyped))
-    return fold.bin(into)
+    of = np.zeros(len(rows), dtype=np.intp)
+    fold.take(fold.shape.block(rows, of, times, mistyped))
+    return {key for _, key in fold.bin([into])}
+
+
+def fold_by(decoder: Decoder) -> Fold:
+    """A fold of hourly panes."""
+    return Fold(decoder.shapes[0], np.array([HOUR] * len(decoder.columns)))
 
 
 def expected(events: Sequence[dict[str, Any]]) -> Expected:
@@ -141,7 +143,7 @@ def test_sorting_columns_and_searching_values_count_alike(rows: int, hours: int)
 
 
 def test_a_replay_that_opens_many_panes_is_binned_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("monitor.observe.fold.SLOTS_AT_ONCE", 1000)
+    monkeypatch.setattr("monitor.observe.fold.VALUES_AT_ONCE", 1000)
     events = many(900, 300)
     panes: dict[PaneKey, Pane] = {}
     fold_of(*decoded(events), panes)
@@ -158,7 +160,7 @@ def test_it_does_not_matter_when_the_pile_is_binned(
 ) -> None:
     once: dict[PaneKey, Pane] = {}
     often: dict[PaneKey, Pane] = {}
-    fold = Fold(MODEL, COLUMNS)
+    fold = fold_by(DECODER)
     fold_of(*decoded(events), once, fold)
     for first, last in zip([0, *cuts], [*cuts, len(events)], strict=True):
         fold_of(*decoded(events[first:last]), often, fold)
@@ -182,8 +184,7 @@ def test_without_a_baseline_rows_are_counted_all_the_same() -> None:
     decoder = Decoder([model])
     rows = decoder.predictions(log([prediction("a", T0), prediction("b", T0 + 5 * HOUR)]))
     panes: dict[PaneKey, Pane] = {}
-    columns = decoder.columns["m"]
-    fold_of(rows, {}, panes, Fold(model, columns), columns)
+    fold_of(rows, {}, panes, fold_by(decoder))
     assert {key: (pane.rows, pane.counts.size) for key, pane in panes.items()} == {
         ("1", T0): (1, 0),
         ("1", T0 + 5 * HOUR): (1, 0),
@@ -201,9 +202,8 @@ def test_a_numeric_prediction_that_is_no_number_is_null() -> None:
         for n, value in enumerate([20.0, 20, "n/a", True])
     ]
     panes: dict[PaneKey, Pane] = {}
-    columns = decoder.columns["m"]
     rows = decoder.predictions(log(events))
-    fold_of(rows, {}, panes, Fold(model, columns), columns)
+    fold_of(rows, {}, panes, fold_by(decoder))
     grid = reference.layout.grid("prediction")
     assert isinstance(grid, NumericGrid)
     counts = panes["1", T0].counts[reference.layout.slice("prediction")]
@@ -215,7 +215,7 @@ def test_a_small_pane_takes_little_memory_and_a_large_one_loses_nothing() -> Non
     """A byte a slot up to 255 rows, two up to 65,535: no slot can hold more than all rows."""
     events = many(70_000, 1)
     panes: dict[PaneKey, Pane] = {}
-    fold = Fold(MODEL, COLUMNS)
+    fold = fold_by(DECODER)
     sizes = []
     for first, last in ((0, 255), (255, 256), (256, 65_535), (65_535, 70_000)):
         fold_of(*decoded(events[first:last]), panes, fold)
