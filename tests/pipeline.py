@@ -19,8 +19,9 @@ from monitor.events.signatures import Keyring
 from monitor.observe.accounting import Accounting, total
 from monitor.observe.decode import Decoder
 from monitor.observe.model import Monitored
-from monitor.observe.partition import INPUTS, ObservePartition
+from monitor.observe.partition import ObservePartition
 from monitor.observe.split import REKEYED
+from monitor.observe.state import INPUTS
 from monitor.observe.store import DictStore, Store
 from monitor.panes.flush import Flush, Logic
 from monitor.response.partition import RespondPartition

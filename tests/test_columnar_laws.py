@@ -102,7 +102,7 @@ def partition_of(values: list[Any], chunk: int) -> ObservePartition:
 def state_of(partition: ObservePartition) -> dict[str, Any]:
     """Everything that a partition knows, but where it read it and what payloads were like."""
     state = partition.states["m"]
-    partition._bin()
+    partition.piles.bin()
     return {
         "accounting": partition.accounting.to_rows(),
         "marks": partition.marks.greatest,

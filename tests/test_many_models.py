@@ -13,7 +13,9 @@ from monitor.baselines.baseline import Baseline
 from monitor.baselines.build import build_baseline
 from monitor.observe.accounting import unbalanced
 from monitor.observe.model import Monitored
-from monitor.observe.partition import INPUTS, PARTITION_KEY, ObservePartition, partition_row
+from monitor.observe.partition import ObservePartition
+from monitor.observe.rows import PARTITION_KEY, partition_row
+from monitor.observe.state import INPUTS
 from monitor.panes.messages import InputPane, Loss, OutcomePane, Progress, decode
 from monitor.registry.specs import DataDriftSpec, WindowSpec
 from tests.observe.stream import (

@@ -13,7 +13,7 @@ from monitor.demo.story import Story
 from monitor.detectors.registry import detectors_for
 from monitor.errors import WatchkeeperError
 from monitor.observe.accounting import Accounting, total
-from monitor.observe.partition import PARTITION_KEY, partition_row
+from monitor.observe.rows import PARTITION_KEY, partition_row
 from monitor.registry.specs import Config, ModelSpec
 from monitor.stream.committed import reader
 from monitor.stream.tables import OFFSETS_KEY, StateReader, decode_applied

@@ -19,6 +19,8 @@ from monitor.panes.codec import pack, unpack
 from monitor.panes.messages import UNHEARD, InputPane, OutcomePane
 from monitor.registry.footprint import MOST_REMEMBERED
 
+#: The topics that observe reads.
+INPUTS = ("predictions", "labels", "reviews", "approvals")
 #: Versions of a model in one pane of one partition that are told apart.
 VERSIONS_LIMIT = 20
 #: A command waits minutes for its approval. The id of one that is older may be forgotten.
@@ -50,6 +52,11 @@ class ModelState:
         #: Snapshots made with an earlier baseline: they pass on as they are, and never merge.
         self.foreign: dict[PaneKey, list[InputPane]] = {}
         self.outcomes: dict[PaneKey, OutcomeCounts] = {}
+        #: Panes, and outcome panes, that have changed since the last flush.
+        self.changed: set[PaneKey] = set()
+        self.relabelled: set[PaneKey] = set()
+        #: Outcome panes that evaluate does not know as they are.
+        self.unsent: set[PaneKey] = set()
         #: The versions that have panes of their own, by the start of the pane.
         self.versions: dict[int, set[str]] = {}
         self.joins = model.spec.labels is not None

@@ -21,7 +21,9 @@ from prometheus_client.registry import Collector
 
 from monitor.evaluate.partition import EvaluatePartition
 from monitor.observe.accounting import Accounting
-from monitor.observe.partition import INPUTS, ObservePartition, PartitionRow, partition_row
+from monitor.observe.partition import ObservePartition
+from monitor.observe.rows import PartitionRow, partition_row
+from monitor.observe.state import INPUTS
 from monitor.panes.messages import END
 from monitor.registry.specs import MetricsSpec, ModelSpec
 from monitor.stream.owner import Owner

@@ -15,7 +15,7 @@ from aiokafka.errors import IllegalOperation, KafkaError, ProducerFenced
 
 from monitor.connection import topic_name
 from monitor.errors import BrokerError, Fenced
-from monitor.observe.partition import PARTITION_KEY
+from monitor.observe.rows import PARTITION_KEY
 from monitor.panes.flush import Flush, Logic
 from monitor.stream.stages import Stage
 from monitor.stream.tables import OFFSETS_KEY, Applied, encode_applied

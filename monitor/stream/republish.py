@@ -21,7 +21,7 @@ from monitor.connection import client_settings, topic_name
 from monitor.errors import BrokerError, Fenced
 from monitor.events.cloudevents import HEADERS, REPLAYED, cloud_event, event_key
 from monitor.events.types import ReplayData
-from monitor.observe.partition import INPUTS
+from monitor.observe.state import INPUTS
 from monitor.registry.specs import Config
 from monitor.stream.committed import reader
 from monitor.stream.letters import Letter, Place, Selection, read_letters, refusals, require

@@ -8,8 +8,9 @@ from monitor.evaluate.partition import EvaluatePartition
 from monitor.events.signatures import Keyring
 from monitor.observe.decode import Decoder
 from monitor.observe.model import Monitored
-from monitor.observe.partition import INPUTS, ObservePartition
+from monitor.observe.partition import ObservePartition
 from monitor.observe.split import REKEYED
+from monitor.observe.state import INPUTS
 from monitor.observe.store import Store
 from monitor.panes.flush import Logic
 from monitor.response.partition import RespondPartition

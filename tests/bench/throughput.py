@@ -23,7 +23,7 @@ from pathlib import Path
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from monitor.observe.partition import PARTITION_KEY, partition_row
+from monitor.observe.rows import PARTITION_KEY, partition_row
 from monitor.registry.specs import KafkaSpec
 from tests.bench import workload
 from tests.bench.meter import Workers

@@ -16,7 +16,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from monitor.cli.main import run
 from monitor.connection import topic_name
 from monitor.observe.model import Monitored
-from monitor.observe.partition import INPUTS, ObservePartition
+from monitor.observe.partition import ObservePartition
+from monitor.observe.state import INPUTS
 from monitor.registry.specs import KafkaSpec
 from monitor.stream.broker import EmbeddedKafka
 from monitor.stream.republish import HEADER, _Replay

@@ -274,7 +274,7 @@ def test_the_stream_takes_every_record_as_it_takes_single_events(rows: list[Any]
         partition = ObservePartition([MODEL], 0, 1)
         partition.apply("predictions", log([event.value for event in values]))
         state = partition.states["m"]
-        partition._bin()
+        partition.piles.bin()
         seen = {k: (s.time_ms, s.version, s.prediction) for k, s in state.memory.predictions()}
         panes = {k: (pane.rows, pane.counts.tolist()) for k, pane in state.panes.items()}
         states.append((partition.accounting.to_rows(), seen, panes))

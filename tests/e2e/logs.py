@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from monitor.observe.partition import PARTITION_KEY
+from monitor.observe.rows import PARTITION_KEY
 from monitor.panes.messages import InputPane, OutcomePane, decode
 from monitor.stream.tables import OFFSETS_KEY
 from tests.e2e.oracle.intake import Entry

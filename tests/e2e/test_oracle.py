@@ -216,7 +216,7 @@ MUTATIONS: dict[str, tuple[str, Any]] = {
         lambda current, reference: psi(current, reference, floor=1e-3),
     ),
     "what comes later than its pane's end is on time": (
-        "monitor.observe.partition.ObservePartition._passed",
+        "monitor.observe.piles.Piles._passed",
         lambda self, block, found: np.zeros(block.rows, dtype=bool),
     ),
     "a provisional window commands": (
@@ -228,7 +228,7 @@ MUTATIONS: dict[str, tuple[str, Any]] = {
         {"medium": 3, "high": 2, "critical": 1},
     ),
     "a dead letter tells of its neighbour": (
-        "monitor.observe.partition.trace",
+        "monitor.observe.letters.trace",
         lambda *given: trace(*given)._replace(sha256=b"neighbour"),
     ),
 }

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from monitor.observe.partition import PARTITION_KEY, partition_row
+from monitor.observe.rows import PARTITION_KEY, partition_row
 from monitor.stream.tables import OFFSETS_KEY, decode_applied
 from tests.e2e.logs import INPUTS, STAGES
 from tests.e2e.oracle.setting import MINUTE

@@ -12,7 +12,7 @@ import zstandard
 from aiokafka import AIOKafkaProducer
 
 from monitor.observe.joinlog import ENTRIES, Change
-from monitor.observe.partition import PARTITION_KEY, partition_row
+from monitor.observe.rows import PARTITION_KEY, partition_row
 from monitor.stream.broker import EmbeddedKafka
 from tests.e2e.logs import PARTITIONS, Reader
 from tests.e2e.oracle.setting import HOUR

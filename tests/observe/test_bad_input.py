@@ -14,8 +14,9 @@ import pytest
 from monitor.events.signatures import Keyring, sign
 from monitor.observe.accounting import unbalanced
 from monitor.observe.decode import Decoder
-from monitor.observe.partition import INPUTS, ObservePartition
+from monitor.observe.partition import ObservePartition
 from monitor.observe.reasons import REMEDIES, Reason
+from monitor.observe.state import INPUTS
 from monitor.registry.specs import ReviewsSpec
 from tests.observe.stream import HOUR, MINUTE, T0, label, log, monitored, prediction, public
 

@@ -75,7 +75,7 @@ def accounted(partition: ObservePartition) -> dict[str, int]:
 def counts(partition: ObservePartition, subject: str) -> dict[int, int]:
     """Counts of one column by slot, over all panes."""
     state = partition.states["m"]
-    partition._bin()
+    partition.piles.bin()
     baseline = state.model.baseline
     assert baseline is not None
     where = baseline.layout.slice(subject)
@@ -608,7 +608,7 @@ def calls(rows: int, **fields: Any) -> int:
     sys.setprofile(called)
     try:
         partition.apply("predictions", [Rec(0, APPEND_MS, value)])
-        partition._bin()
+        partition.piles.bin()
     finally:
         sys.setprofile(None)
         gc.enable()

@@ -405,7 +405,7 @@ def test_however_many_models_are_registered_each_gets_its_own(models: int, alike
     assert partition.accounting.reasons == {
         ("predictions", "unknown_model"): 2, ("predictions", "schema_missing"): 2,
     }  # fmt: skip
-    partition._bin()
+    partition.piles.bin()
     for name, state in partition.states.items():
         assert [pane.rows for pane in state.panes.values()] == [1], name
         assert [key for key, _ in state.memory.predictions()] == [name]

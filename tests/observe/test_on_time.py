@@ -193,7 +193,7 @@ def test_many_rows_are_binned_before_a_flush_and_are_on_time_all_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Memory is bounded by binning early; what came later than its pane's end must wait for it."""
-    monkeypatch.setattr("monitor.observe.partition.PILE_LIMIT", 2)
+    monkeypatch.setattr("monitor.observe.piles.PILE_LIMIT", 2)
     source = Source(monitored())
     times = [0, PANE + DISORDER, 1, 2, 3, 2 * PANE + DISORDER, PANE + 1, 4]
     for n, time in enumerate(times):

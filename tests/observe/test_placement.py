@@ -7,8 +7,9 @@ from aiokafka.partitioner import murmur2 as oracle
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.observe.partition import PARTITION_KEY, ObservePartition, partition_row
+from monitor.observe.partition import ObservePartition
 from monitor.observe.placement import Placement, murmur2, partition_of
+from monitor.observe.rows import PARTITION_KEY, partition_row
 from monitor.panes.messages import Loss, decode
 from tests.observe.stream import HOUR, MINUTE, T0, Rec, columnar, label, monitored, prediction
 

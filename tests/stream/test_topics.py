@@ -11,7 +11,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from monitor.connection import topic_name
 from monitor.errors import BrokerError, BrokerUnreachable, TopicMismatch
-from monitor.observe.partition import INPUTS
+from monitor.observe.state import INPUTS
 from monitor.observe.store import DictStore
 from monitor.registry.specs import (
     DAY_MS,
