@@ -65,6 +65,8 @@ class Inflow:
         self.piles = piles
         #: In the order of the models' numbers.
         self.by_number = list(states.values())
+        #: Models of which anything has been read since somebody last looked, by number.
+        self.taken: set[int] = set()
         self._number = {model: n for n, model in enumerate(states)}
         self._shape = {n: k for k, shape in enumerate(decoder.shapes) for n in shape.members}
 
@@ -167,6 +169,7 @@ class Inflow:
         self, topic: str, groups: Mapping[int | str, Group], split: Mapping[str, ModelState]
     ) -> None:
         for key, group in groups.items():
+            self.taken.update(group.of)
             rows, records, of = group.rows, group.records, np.array(group.of, dtype=np.intp)
             if isinstance(key, int):
                 self._misplaced_of(topic, group)
@@ -207,6 +210,7 @@ class Inflow:
 
     def _take_columnar(self, topic: str, batch: Columnar, split: Mapping[str, ModelState]) -> None:
         state = self.states[batch.model_id]
+        self.taken.add(self._number[state.id])
         if batch.model_id in split:
             self.splitter.take_columnar(topic, state, batch)
             self.accounting.add(topic, "moved", batch.rows)

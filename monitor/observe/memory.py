@@ -200,6 +200,11 @@ class Memory:
 
     # -- flushes -------------------------------------------------------------------------------
 
+    @property
+    def sweeping(self) -> bool:
+        """Whether the next flush has something to do though nothing happens until then."""
+        return self._predictions.sweeping or self._reviews.sweeping or self._approvals.sweeping
+
     def drain(self) -> list[bytes]:
         """What is new since the last call, as records of the log; `writes` is for the store."""
         return pack_change(self.settle())

@@ -1,6 +1,6 @@
 """A flush: what nothing can change any more is sent on, and what else has changed kept as rows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from monitor.observe.accounting import Accounting
 from monitor.observe.intake import orphaned, unmatched
@@ -83,16 +83,18 @@ class Outflow:
     def tell(
         self,
         flush: Flush,
+        states: Sequence[ModelState],
         offsets: Mapping[str, int],
         read: Mapping[str, int],
         past: Mapping[tuple[str, str], int],
     ) -> None:
         """Revised outcome panes and what was lost, then how far time has come.
 
-        The last goes to every partition of `panes`. `offsets` and `read` are how far the source
+        The last goes to every partition of `panes`. `states` are those of which anything may have
+        changed; `offsets` and `read` are how far the source
         topics have been applied and read, and `past` the event times that are no news any more.
         """
-        for state in self.states.values():
+        for state in states:
             for pane in sorted(state.unsent & state.outcomes.keys()):
                 message = encode(state.outcome_snapshot(pane))
                 flush.outputs.append(Output("panes", state.id.encode(), message))

@@ -9,6 +9,7 @@ from monitor.observe.inflow import Inflow
 from monitor.observe.intake import Intake
 from monitor.observe.letters import Letters
 from monitor.observe.losses import Losses
+from monitor.observe.memory import Memory
 from monitor.observe.model import Monitored
 from monitor.observe.outflow import Outflow, closed
 from monitor.observe.piles import Piles
@@ -78,7 +79,13 @@ class ObservePartition:
         self._now_ms = 0
         #: Up to which append time each topic has been read, ms.
         self._read: dict[str, int] = {}
+        #: What `boundaries` says of each watermark that evaluate is told, and what it was told.
+        self._reached: dict[tuple[str, str], tuple[int, ...]] = {}
         self._told: dict[tuple[str, str], tuple[int, ...]] = {}
+        #: Models of which a flush may have something to write: of all others nothing has changed.
+        self._busy = set(self.states)
+        #: The memories that the last flush wrote of.
+        self._written: list[Memory] = []
 
     # -- records in ----------------------------------------------------------------------------
 
@@ -122,15 +129,25 @@ class ObservePartition:
     @property
     def urgent(self) -> bool:
         """Whether a watermark has crossed the end of a pane since evaluate was last told."""
-        return self.splitter.urgent or self._boundaries() != self._told
+        self._look()
+        return self.splitter.urgent or self._reached != self._told
 
-    def _boundaries(self) -> dict[tuple[str, str], tuple[int, ...]]:
-        """What `boundaries` says of each watermark that evaluate is told."""
-        return {
-            (topic, model): boundaries(self.states[model], topic, self.marks.of(topic, model))
-            for topic, model in self.marks.greatest
-            if topic in ("predictions", "labels")
-        }
+    def _look(self) -> None:
+        """Take note of the models whose watermarks have moved."""
+        moved, self.marks.moved = self.marks.moved, set()
+        for model in moved:
+            for topic in ("predictions", "labels"):
+                if (topic, model) in self.marks.greatest:
+                    mark = self.marks.of(topic, model)
+                    self._reached[topic, model] = boundaries(self.states[model], topic, mark)
+        self._busy |= moved
+
+    def _changed(self) -> list[ModelState]:
+        """The states of which a flush may have something to write."""
+        self._look()
+        taken, self._inflow.taken = self._inflow.taken, set()
+        numbers = enumerate(self.states.values())
+        return [state for n, state in numbers if n in taken or state.id in self._busy]
 
     def drain(self, offsets: Mapping[str, int], heartbeat: bool, idle: tuple[str, ...]) -> Flush:
         """All that has changed: rows, log, dead letters, and panes if a boundary was crossed."""
@@ -142,21 +159,24 @@ class ObservePartition:
         rows = self._outflow.rows
         rows.sweep(flush)
         self.piles.bin()
-        for state in self.states.values():
+        states = self._changed()
+        for state in states:
             self._outflow.close(state, flush)
             self._outflow.expire(state, flush)
-        flush.log += self.cache.drain(state.memory for state in self.states.values())
+        self._written = [state.memory for state in states]
+        flush.log += self.cache.drain(self._written)
         for lost in self.losses.changed:
             rows.keep(self.losses.message(lost), flush)
-        for state in self.states.values():
+        for state in states:
             for where in state.overflow.changed:
                 rows.keep(state.overflow.message(where), flush)
-        boundaries, past = self._boundaries(), self._past()
-        if heartbeat or boundaries != self._told:
-            self._outflow.tell(flush, offsets, self._read, past)
-            self._told = boundaries
-        for state in self.states.values():
+        past = self._past()
+        if heartbeat or self._reached != self._told:
+            self._outflow.tell(flush, states, offsets, self._read, past)
+            self._told = dict(self._reached)
+        for state in states:
             self._outflow.forget(state, flush)
+        self._busy = {state.id for state in states if state.unfinished}
         for passed in self.losses.passed():
             if passed not in self.losses.changed:
                 rows.delete(self.losses.message(passed), flush)
@@ -189,7 +209,7 @@ class ObservePartition:
 
     def committed(self, log_offset: int | None) -> None:
         """Tell the store what the log says now."""
-        self.cache.commit(log_offset, [state.memory for state in self.states.values()])
+        self.cache.commit(log_offset, self._written)
 
     @property
     def log_from(self) -> int | None:
@@ -216,9 +236,7 @@ class ObservePartition:
         for key, value in rows.items():
             if key == PARTITION_KEY:
                 row = partition_row(value)
-                self.marks.greatest = {
-                    (topic, model): n for topic, model, n in row.greatest if model in self.states
-                }
+                self.marks.restore(one for one in row.greatest if one[1] in self.states)
                 for topic, model, n in row.past:
                     self.marks.restore_past(topic, model, n)
                 self._read, self.losses.named = dict(row.read), row.named

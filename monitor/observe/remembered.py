@@ -128,6 +128,11 @@ class Remembered(Generic[Entry]):
         for hour, n in self.held.news():
             writes[_at(self._numbers, hour)] = None if n is None else row(n)
 
+    @property
+    def sweeping(self) -> bool:
+        """Whether the store still has what is forgotten, and was not yet swept."""
+        return self._swept < _at(self._hours, self.forgotten_ms)
+
     def committed(self) -> None:
         """At hand stays only what has changed since the last `written`."""
         self.at_hand = {key: self.at_hand[key] for key in self.dirty if key in self.at_hand}
@@ -135,7 +140,7 @@ class Remembered(Generic[Entry]):
     def _sweep(self, writes: Writes) -> None:
         """Delete what is forgotten, some at a time: whoever asks has not seen it for long."""
         end, left = _at(self._hours, self.forgotten_ms), SWEPT
-        if self._swept >= end:
+        if not self.sweeping:
             return
         for block, ids in self.store.scan(self._hours, self._swept):
             if block >= end:

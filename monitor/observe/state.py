@@ -125,6 +125,11 @@ class ModelState:
     def _ends_now(self, start_ms: int, mark_ms: int) -> bool:
         return self.passed_ms < start_ms + self.pane_ms <= mark_ms
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether the next flush has something to do though nothing happens until then."""
+        return bool(self.unsent or self.overflow.changed or self.memory.sweeping)
+
     def horizon(self, topic: str, mark_ms: int) -> int:
         """Before it, nothing of a topic whose watermark is at `mark_ms` refers to an event."""
         return mark_ms - self.delays[topic] - self.lateness_ms

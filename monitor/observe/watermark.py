@@ -30,12 +30,23 @@ class Watermarks:
         #: Models whose time is told: their events come from several sources, and move nothing.
         self.led = led
         self.greatest: dict[tuple[str, str], int] = {}
+        #: Models of which any has moved since somebody last looked.
+        self.moved: set[str] = set()
         #: By topic and model, of models whose alerts have an age beyond which nobody is told.
         self._past = {
             (topic, model): Past(age)
             for model, age in (alert_age_ms or {}).items()
             for topic in ("predictions", "labels")
         }
+
+    def restore(self, greatest: Iterable[tuple[str, str, int]]) -> None:
+        """Take up how far time had come."""
+        self.greatest = {(topic, model): n for topic, model, n in greatest}
+        self.moved |= {model for _, model in self.greatest}
+
+    def _move(self, topic: str, model_id: str, to_ms: int) -> None:
+        self.greatest[topic, model_id] = to_ms
+        self.moved.add(model_id)
 
     def of(self, topic: str, model_id: str) -> int:
         """The watermark in ms: no event before it is expected any more."""
@@ -61,7 +72,7 @@ class Watermarks:
             return appended
         before = self.greatest.get((topic, model_id), UNHEARD)
         now = np.maximum(np.maximum.accumulate(appended), before)
-        self.greatest[topic, model_id] = int(now[-1])
+        self._move(topic, model_id, int(now[-1]))
         return now
 
     def read_rows(
@@ -78,7 +89,7 @@ class Watermarks:
     def lead(self, topic: str, model_id: str, greatest_ms: int, append_ms: int) -> None:
         """Take the greatest event time of a model that is told its time, as of an append time."""
         if greatest_ms > self.greatest.get((topic, model_id), UNHEARD):
-            self.greatest[topic, model_id] = greatest_ms
+            self._move(topic, model_id, greatest_ms)
             if (topic, model_id) in self._past and greatest_ms != END:
                 self._past[topic, model_id].take(np.array([greatest_ms]), np.array([append_ms]))
 
@@ -106,7 +117,7 @@ class Watermarks:
             return np.full(len(times), self.of(topic, model_id))
         before = self.greatest.get((topic, model_id), UNHEARD)
         running = np.maximum.accumulate(np.concatenate(([before], times)))
-        self.greatest[topic, model_id] = int(running[-1])
+        self._move(topic, model_id, int(running[-1]))
         found = running[:-1]
         settled = (found == END) | (found == UNHEARD)
         return np.where(settled, found, found - self.disorder_ms[model_id])
@@ -120,7 +131,7 @@ class Watermarks:
         found, last = rows.greatest_before(times, before)
         for model_id, greatest in zip(mine, last.tolist(), strict=True):
             if model_id not in self.led:
-                self.greatest[topic, model_id] = greatest
+                self._move(topic, model_id, greatest)
         which = np.searchsorted(rows.models, rows.of)
         led = np.array([model_id in self.led for model_id in mine])[which]
         found = np.where(led, before[which], found)
@@ -156,13 +167,13 @@ class Watermarks:
 
     def _raise(self, topic: str, model_id: str, to_ms: int, now_ms: int) -> None:
         if to_ms > self.greatest.get((topic, model_id), UNHEARD):
-            self.greatest[topic, model_id] = to_ms
+            self._move(topic, model_id, to_ms)
             if now_ms and (topic, model_id) in self._past:
                 self._past[topic, model_id].move(to_ms, now_ms)
 
     def end(self, topic: str, model_id: str) -> None:
         """The stream of this model has ended here."""
-        self.greatest[topic, model_id] = END
+        self._move(topic, model_id, END)
 
     def by_model(self, topic: str, models: Iterable[str]) -> dict[str, int]:
         """The watermarks of the models that were heard on a topic."""
