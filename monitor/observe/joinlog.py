@@ -54,6 +54,8 @@ _decompress = zstandard.ZstdDecompressor().decompress
 
 def pack_change(change: Change) -> list[bytes]:
     """A change as records of the join log, each under Kafka's 1 MB."""
+    if change == Change(change.model_id):
+        return []
     return [_compress(_encode(piece)) for piece in _cut(change)]
 
 

@@ -1,11 +1,12 @@
 """A flush: what nothing can change any more is sent on, and what else has changed kept as rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from monitor.observe.accounting import Accounting
 from monitor.observe.intake import orphaned, unmatched
 from monitor.observe.letters import Letters
 from monitor.observe.losses import Losses
+from monitor.observe.placement import partition_of
 from monitor.observe.rows import Rows
 from monitor.observe.state import INPUTS, ModelState
 from monitor.observe.watermark import Watermarks
@@ -27,13 +28,16 @@ class Outflow:
         losses: Losses,
     ) -> None:
         self.source = source
-        self.panes_partitions = panes_partitions
         self.states = states
         self.marks = marks
         self.accounting = accounting
         self.letters = letters
         self.losses = losses
         self.rows = Rows()
+        #: By partition of `panes`, whose go there.
+        self._models: list[list[str]] = [[] for _ in range(panes_partitions)]
+        for model in states:
+            self._models[partition_of(model.encode(), panes_partitions)].append(model)
 
     def close(self, state: ModelState, flush: Flush) -> None:
         """Send panes that no event can change any more; keep the other changed ones as rows."""
@@ -90,9 +94,10 @@ class Outflow:
     ) -> None:
         """Revised outcome panes and what was lost, then how far time has come.
 
-        The last goes to every partition of `panes`. `states` are those of which anything may have
-        changed; `offsets` and `read` are how far the source
-        topics have been applied and read, and `past` the event times that are no news any more.
+        The last goes to every partition of `panes`, of the models whose panes go there: each is
+        told that we are here, though nothing of ours may come. `states` are those of which anything
+        may have changed; `offsets` and `read` are how far the source topics have been applied and
+        read, and `past` the event times that are no news any more.
         """
         for state in states:
             for pane in sorted(state.unsent & state.outcomes.keys()):
@@ -107,20 +112,19 @@ class Outflow:
             message = encode(self.losses.message(lost))
             flush.outputs.append(Output("panes", lost[0].encode(), message))
         self.losses.changed = set()
-        behind: dict[str, dict[str, int]] = {"predictions": {}, "labels": {}}
-        for (topic, model), greatest in past.items():
-            behind[topic][model] = self.marks.behind(greatest, model)
-        progress = Progress(
-            source=self.source,
-            inputs=self.marks.by_model("predictions", self.states),
-            labels=self.marks.by_model("labels", self.states),
-            offsets=dict(offsets),
-            read=dict(read),
-            past_inputs=behind["predictions"],
-            past_labels=behind["labels"],
-        )
-        key, value = str(self.source).encode(), encode(progress)
-        flush.outputs += [Output("panes", key, value, n) for n in range(self.panes_partitions)]
+        behind = {of: self.marks.behind(greatest, of[1]) for of, greatest in past.items()}
+        for partition, models in enumerate(self._models):
+            progress = Progress(
+                source=self.source,
+                inputs=self.marks.by_model("predictions", models),
+                labels=self.marks.by_model("labels", models),
+                offsets=dict(offsets),
+                read=dict(read),
+                past_inputs=_of_topic(behind, "predictions", models),
+                past_labels=_of_topic(behind, "labels", models),
+            )
+            key = str(self.source).encode()
+            flush.outputs.append(Output("panes", key, encode(progress), partition))
 
     def forget(self, state: ModelState, flush: Flush) -> None:
         """Drop what nothing can refer to any more."""
@@ -141,6 +145,12 @@ class Outflow:
         for key in state.overflow.over(reach - state.pane_ms):
             self.rows.delete(state.overflow.message(key), flush)
             del state.overflow.counts[key]
+
+
+def _of_topic(
+    marks: Mapping[tuple[str, str], int], topic: str, models: Iterable[str]
+) -> dict[str, int]:
+    return {model: marks[topic, model] for model in models if (topic, model) in marks}
 
 
 def closed(state: ModelState, marks: Watermarks) -> int:

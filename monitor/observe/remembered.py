@@ -72,7 +72,9 @@ class Remembered(Generic[Entry]):
         self.at_hand: dict[str, Entry] = {}
         self.dirty: set[str] = set()
         self.forgotten_ms = 0
+        #: The last block of ids that was taken out of the store, and before when none are left, ms.
         self._swept = b""
+        self._swept_ms = -1
         self.held = Held()
         for at, value in store.scan(self._numbers):
             self.held.put(int.from_bytes(at[len(self._numbers) :], "big"), _number(value))
@@ -131,7 +133,7 @@ class Remembered(Generic[Entry]):
     @property
     def sweeping(self) -> bool:
         """Whether the store still has what is forgotten, and was not yet swept."""
-        return self._swept < _at(self._hours, self.forgotten_ms)
+        return self._swept_ms < self.forgotten_ms
 
     def committed(self) -> None:
         """At hand stays only what has changed since the last `written`."""
@@ -139,9 +141,9 @@ class Remembered(Generic[Entry]):
 
     def _sweep(self, writes: Writes) -> None:
         """Delete what is forgotten, some at a time: whoever asks has not seen it for long."""
-        end, left = _at(self._hours, self.forgotten_ms), SWEPT
         if not self.sweeping:
             return
+        end, left = _at(self._hours, self.forgotten_ms), SWEPT
         for block, ids in self.store.scan(self._hours, self._swept):
             if block >= end:
                 break
@@ -155,7 +157,7 @@ class Remembered(Generic[Entry]):
             writes[block] = None
             left -= len(keys)
             self._swept = block + b"\0"
-        self._swept = end
+        self._swept, self._swept_ms = end, self.forgotten_ms
 
 
 def _at(rows: bytes, hour_ms: int) -> bytes:

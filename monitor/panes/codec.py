@@ -30,6 +30,8 @@ def pack(counts: npt.NDArray[np.integer[Any]]) -> bytes:
     >>> unpack(pack(np.array([0, 3, 70_000])), 3)
     array([    0,     3, 70000])
     """
+    if counts.dtype == np.uint8:  # as most panes are: nothing is narrower
+        return b"B" + _compress(np.ascontiguousarray(counts).data)
     low, high = (int(counts.min()), int(counts.max())) if counts.size else (0, 0)
     for code, _, least, most in _NARROW:
         if least <= low and high <= most:

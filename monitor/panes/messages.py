@@ -90,10 +90,11 @@ class Unremembered(msgspec.Struct, frozen=True, tag="unremembered", array_like=T
 class Progress(msgspec.Struct, frozen=True, tag="progress2", array_like=True):
     """How far a source partition has come: sent to every partition of `panes`, also as heartbeat.
 
-    `inputs` and `labels` are watermarks in ms by model. `offsets` are the last applied ones by
-    source topic. `read` says up to which append time each was read, in ms; `past_inputs` and
-    `past_labels` are the watermarks by records that were appended longer before that than the
-    model's `max_alert_age`. `told` is when the broker appended this record: its reader notes it.
+    `inputs` and `labels` are watermarks in ms, of the models whose panes go to that partition.
+    `offsets` are the last applied ones by source topic. `read` says up to which append time each
+    was read, in ms; `past_inputs` and `past_labels` are the watermarks by records that were
+    appended longer before that than the model's `max_alert_age`. `told` is when the broker appended
+    this record: its reader notes it.
     """
 
     source: int

@@ -185,15 +185,17 @@ def _store(observers: Sequence[Owner]) -> Metric:
 
 
 def _holdback(owners: Sequence[Owner]) -> Metric:
-    """From any one owner: every partition of `panes` hears of every source partition."""
+    """Of all models of this worker: a partition of `panes` hears of those that live there."""
     held = GaugeMetricFamily(
         "watchkeeper_watermark_holdback_seconds",
         "How far a source partition holds a model's time back behind the others; Inf: unheard.",
         labels=["partition"],
     )
+    most: dict[int, float] = {}
     for owner in owners:
         if isinstance(owner.logic, EvaluatePartition):
             for source, seconds in owner.logic.clock.holdback().items():
-                held.add_metric([str(source)], seconds)
-            break
+                most[source] = max(seconds, most.get(source, 0.0))
+    for source, seconds in sorted(most.items()):
+        held.add_metric([str(source)], seconds)
     return held

@@ -167,12 +167,14 @@ def test_what_the_broker_has_not_said_is_absent() -> None:
 
 
 def test_the_partition_that_holds_a_model_back_is_named_once() -> None:
+    """Each partition of `panes` hears of its own models: a metric says the most of all."""
     partitions = [EvaluatePartition(MODELS, 3) for _ in range(2)]
-    for partition in partitions:
-        told = [Progress(0, {"m": T0 + 9000}, {}, {}), Progress(1, {"m": T0}, {}, {})]
+    marks = [({"m": T0 + 9000}, {"m": T0}), ({"n": T0}, {"n": T0 + 4000})]
+    for partition, heard in zip(partitions, marks, strict=True):
+        told = [Progress(source, inputs, {}, {}) for source, inputs in enumerate(heard)]
         partition.apply("panes", [Rec(n, T0, encode(one)) for n, one in enumerate(told)])
     owners = [owner(logic, "evaluate", n) for n, logic in enumerate(partitions)]
-    held = {("0",): 0.0, ("1",): 9.0, ("2",): math.inf}
+    held = {("0",): 4.0, ("1",): 9.0, ("2",): math.inf}
     assert scraped(*owners)["watermark_holdback_seconds"] == held
 
 
