@@ -54,7 +54,7 @@ class WatchkeeperApp(faust.App):  # type: ignore[misc]
     async def _consumer_wait_empty(self, consumer: Any, logger: Any) -> None:
         """Flush, then wait: what streams have taken is acknowledged by a flush.
 
-        The next one may be far: after one that took long they are put off.
+        The next one may be far: after much work they are put off.
         """
         await self.release()
         await super()._consumer_wait_empty(consumer, logger)

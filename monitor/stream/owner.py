@@ -20,6 +20,8 @@ from monitor.panes.flush import Flush, Logic
 from monitor.stream.stages import Stage
 from monitor.stream.tables import OFFSETS_KEY, Applied, encode_applied
 
+#: What a record takes of memory besides its value: the object, its key and its headers.
+RECORD_BYTES = 300
 CONTENT_TYPE = [("content-type", b"application/cloudevents+json; charset=UTF-8")]
 
 
@@ -63,17 +65,26 @@ class Owner:
         self.namespace = namespace
         #: Events whose records are applied but not yet durable; acknowledged after the commit.
         self.pending: list[Any] = []
+        #: Bytes of the records of these events.
+        self.held = 0
         self.flushed_at = time.monotonic()
         self.heartbeat_at = 0.0
-        self.flush_took = 0.0
+        #: CPU seconds of the last drain, during which this process can do nothing else.
+        self.work = 0.0
         self._keys = set(rows or ())
         row = (rows or {}).get(PARTITION_KEY)
         self.report = Report(dict(self.offsets), row, len(self._keys), self.flushed_at)
         self._one_at_a_time = asyncio.Lock()
         self._stopped = False
 
+    @property
+    def flushing(self) -> bool:
+        """Whether a flush is under way."""
+        return self._one_at_a_time.locked()
+
     def apply(self, topic: str, records: Sequence[Any], event: Any) -> None:
         """Apply the records that are new to us; compared once a record, with one offset a topic."""
+        held = sum([len(record.value or b"") for record in records]) + RECORD_BYTES * len(records)
         applied = self.offsets.get(topic, -1)
         if records[0].offset <= applied:
             records = [record for record in records if record.offset > applied]
@@ -81,15 +92,18 @@ class Owner:
             self.logic.apply(topic, records)
             self.offsets[topic] = records[-1].offset
         self.pending.append(event)
+        self.held += held
 
     async def flush(self, heartbeat: bool = False, idle: tuple[str, ...] = ()) -> None:
         """Commit one transaction of all that has changed; raises Fenced or BrokerError."""
         async with self._one_at_a_time:
             began = time.monotonic()
-            events, self.pending = self.pending, []
+            events, self.pending, self.held = self.pending, [], 0
             if self._stopped or not (events or heartbeat or self.logic.urgent):
                 return
+            before = time.thread_time()
             changed = self.logic.drain(self.offsets, heartbeat, idle)
+            self.work = time.thread_time() - before
             offsets = dict(self.offsets)
             changed.rows[OFFSETS_KEY] = encode_applied(self.applied)
             try:
@@ -109,12 +123,13 @@ class Owner:
             for event in events:
                 event.ack()
             self.flushed_at = time.monotonic()
-            self.flush_took = self.flushed_at - began
-            self._report(changed, offsets, appended_ms)
+            self._report(changed, offsets, appended_ms, self.flushed_at - began)
             if heartbeat:
                 self.heartbeat_at = self.flushed_at
 
-    def _report(self, changed: Flush, offsets: dict[str, int], appended_ms: int) -> None:
+    def _report(
+        self, changed: Flush, offsets: dict[str, int], appended_ms: int, took: float
+    ) -> None:
         """Tell what is durable now."""
         del changed.rows[OFFSETS_KEY]
         for key, row in changed.rows.items():
@@ -127,7 +142,7 @@ class Owner:
             self.flushed_at,
             max(appended_ms, before.appended_ms),
             before.flushes + 1,
-            before.seconds + self.flush_took,
+            before.seconds + took,
             before.records + len(changed.rows) + 1 + len(changed.log) + len(changed.outputs),
         )
 

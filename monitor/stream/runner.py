@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -29,10 +29,11 @@ TICK_S = 0.05
 URGENT_S = 0.2
 DIRTY_S = 1.0
 HEARTBEAT_S = 5.0
-#: A flush may take at most this part of the time: under load flushes grow instead of multiplying.
+#: The work of all flushes may take this part of the time: under load they grow instead of
+#: multiplying. Waiting is no work: else a broker that was away would put them off for minutes.
 FLUSH_SHARE = 0.2
-#: Chunks applied and not yet durable; more of them make the stream wait for a flush.
-PENDING_LIMIT = 32
+#: Bytes of records applied and not yet durable; more of them make the stream wait for a flush.
+PENDING_BYTES = 32 * 2**20
 EXIT_CONFIGURATION = 2
 EXIT_FAILED = 3
 
@@ -219,42 +220,52 @@ class Runner:
             # Bad input never gets here: this is our own bug, and going on would lose the chunk.
             logger.exception("%s %d", stage.name, partition)
             _end(WatchkeeperError(f"{stage.name} {partition} failed on {topic}: {error!r}"))
-        if len(owner.pending) >= PENDING_LIMIT:
-            await self._flush([owner])
+        if owner.held >= PENDING_BYTES:
+            await self._flush(owner)
         await asyncio.sleep(0)
 
     # -- flushes -------------------------------------------------------------------------------
 
-    async def flush_forever(self, idle: Any) -> None:
-        """Flush what is due while the worker lives; `idle(owner)` names its idle topics."""
-        while True:
-            await asyncio.sleep(TICK_S)
-            now = time.monotonic()
-            due = [owner for owner in self.owners.values() if self._due(owner, now)]
-            if due:
-                await self._flush(due, idle)
+    async def flush_forever(self, idle: Callable[[Owner], tuple[str, ...]]) -> None:
+        """Flush what is due while the worker lives; `idle(owner)` names its idle topics.
 
-    def _due(self, owner: Owner, now: float) -> bool:
-        since = now - owner.flushed_at
-        if since < owner.flush_took / FLUSH_SHARE:
-            return False
-        if owner.logic.urgent and since >= URGENT_S:
-            return True
-        if owner.pending and since >= DIRTY_S:
-            return True
-        return owner.stage.beats and now - owner.heartbeat_at >= HEARTBEAT_S
+        No owner waits for the flush of another, which may last as long as a broker is away.
+        """
+        async with asyncio.TaskGroup() as flushes:
+            while True:
+                await asyncio.sleep(TICK_S)
+                now, rest = time.monotonic(), self._rest()
+                for owner in self.owners.values():
+                    if not owner.flushing and _due(owner, now, rest):
+                        topics = idle(owner) if _beats(owner, now) else None
+                        flushes.create_task(self._flush(owner, topics))
 
-    async def _flush(self, owners: Sequence[Owner], idle: Any = None) -> None:
-        now = time.monotonic()
-        flushes = []
-        for owner in owners:
-            beat = owner.stage.beats and now - owner.heartbeat_at >= HEARTBEAT_S
-            topics = idle(owner) if beat and idle else ()
-            flushes.append(owner.flush(heartbeat=bool(beat and idle), idle=topics))
+    def _rest(self) -> float:
+        """Seconds without a flush that the work of one of every owner earns."""
+        return sum(owner.work for owner in self.owners.values()) / FLUSH_SHARE
+
+    async def _flush(self, owner: Owner, idle: tuple[str, ...] | None = None) -> None:
+        """Flush one; given its idle topics, be they none, it is a heartbeat."""
         try:
-            await asyncio.gather(*flushes)
+            await owner.flush(heartbeat=idle is not None, idle=idle or ())
         except WatchkeeperError as error:
             _end(error)
+
+
+def _due(owner: Owner, now: float, rest: float) -> bool:
+    since = now - owner.flushed_at
+    if since < rest:
+        return False
+    if owner.logic.urgent and since >= URGENT_S:
+        return True
+    if owner.pending and since >= DIRTY_S:
+        return True
+    return _beats(owner, now)
+
+
+def _beats(owner: Owner, now: float) -> bool:
+    """Whether a heartbeat is due."""
+    return owner.stage.beats and now - owner.heartbeat_at >= HEARTBEAT_S
 
 
 async def _stop(producers: Sequence[AIOKafkaProducer]) -> None:

@@ -137,22 +137,16 @@ def slow(rate: str) -> None:
     ObservePartition.apply = slowly  # type: ignore[method-assign]
 
 
-def lag(seconds: str) -> None:
-    """Every flush takes so long and more, as with a slow broker."""
-    from monitor.panes.flush import Flush
-    from monitor.stream.owner import Owner
+def put_off(seconds: str) -> None:
+    """No flush is due before so long after the last."""
+    from monitor.stream import runner
 
-    commit = Owner._commit
-
-    async def late(self: Owner, changed: Flush) -> tuple[int, int | None]:
-        await asyncio.sleep(float(seconds))
-        return await commit(self, changed)
-
-    Owner._commit = late  # type: ignore[method-assign]
+    runner.URGENT_S = runner.DIRTY_S = runner.HEARTBEAT_S = float(seconds)
 
 
 PATCHES: dict[str, Callable[..., None]] = {
-    patch.__name__: patch for patch in (skew, zombie, unfenced, acknowledge_first, die, slow, lag)
+    patch.__name__: patch
+    for patch in (skew, zombie, unfenced, acknowledge_first, die, slow, put_off)
 }
 
 

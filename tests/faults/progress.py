@@ -40,9 +40,13 @@ class Progress:
         self._over.set()
         self._thread.join(30.0)
 
-    def again(self, since: float, seconds: float = 60.0) -> None:
-        """Wait until every partition has flushed since a moment."""
-        until("counting again", lambda: again_s(self.flushes, since) is not None, seconds)
+    def again(self, since: float, seconds: float = 60.0, times: int = 1) -> None:
+        """Wait until every partition has flushed so many times since a moment."""
+        until(
+            "counting again",
+            lambda: again_s(self.flushes, since, times=times) is not None,
+            seconds,
+        )
 
     async def _follow(self) -> None:
         stages = {f"{self._rig.namespace}.{stage}-state": stage for stage in STAGES}
@@ -67,27 +71,35 @@ class Progress:
 
 
 def again_s(
-    flushes: dict[Unit, list[Flush]], since: float, before: float = float("inf")
+    flushes: dict[Unit, list[Flush]],
+    since: float,
+    before: float = float("inf"),
+    times: int = 1,
 ) -> float | None:
     """Seconds from a moment until every partition has flushed anew; None if one did not in time.
 
     A flush that the broker had taken by then, and that was read only after it, is not a new one.
+    Nor does one say that it goes on, where a harm may just have held it up: ask for two.
 
     >>> again_s({("observe", 0): [(1.0, 9.0), (6.0, 7.0)], ("observe", 1): [(5.0, 8.0)]}, 4.0)
     4.0
     >>> again_s({("observe", 0): [(1.0, 9.0)]}, 4.0) is None
     True
+    >>> again_s({("observe", 0): [(1.0, 9.0), (6.0, 7.0), (7.5, 8.0)]}, 4.0, times=2)
+    4.0
     """
-    firsts = []
+    lasts = []
     for some in flushes.values():
-        first = next((read for taken, read in list(some) if since < taken and read < before), None)
-        if first is None:
+        news = [read for taken, read in list(some) if since < taken and read < before]
+        if len(news) < times:
             return None
-        firsts.append(first - since)
-    return max(firsts)
+        lasts.append(news[times - 1] - since)
+    return max(lasts)
 
 
-def standstills(flushes: dict[Unit, list[Flush]], harms: Sequence[float]) -> dict[str, float]:
+def standstills(
+    flushes: dict[Unit, list[Flush]], harms: Sequence[float], times: int = 1
+) -> dict[str, float]:
     """Figures of how long counting stood still; a harm during another's recovery counts with it.
 
     >>> flushes = {("observe", 0): [(3.0, 3.5), (14.0, 14.0)]}
@@ -95,7 +107,7 @@ def standstills(flushes: dict[Unit, list[Flush]], harms: Sequence[float]) -> dic
     {'counting_again_max_s': 3.0, 'counting_again_median_s': 2.8}
     """
     ends = [*harms[1:], float("inf")]
-    times = [again_s(flushes, *span) for span in zip(harms, ends, strict=True)]
+    times = [again_s(flushes, *span, times) for span in zip(harms, ends, strict=True)]
     known = [round(seconds, 1) for seconds in times if seconds is not None]
     return {
         "counting_again_max_s": max(known, default=float("inf")),

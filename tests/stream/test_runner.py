@@ -1,6 +1,7 @@
 """The runner on a real Kafka: own, apply, flush, lose and own again, a stage that only adds."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -16,8 +17,8 @@ from monitor.errors import BrokerError, Fenced, StaleCache, TopicMismatch
 from monitor.panes.flush import Flush, LogRecord, Output, Record
 from monitor.stream import runner as module
 from monitor.stream.broker import EmbeddedKafka
-from monitor.stream.owner import Owner
-from monitor.stream.runner import PENDING_LIMIT, Runner
+from monitor.stream.owner import RECORD_BYTES, Owner
+from monitor.stream.runner import Runner
 from monitor.stream.stages import Stage
 from monitor.stream.tables import OFFSETS_KEY, Applied
 from tests.observe.stream import Rec
@@ -579,13 +580,42 @@ def test_a_bug_of_ours_ends_the_worker_and_acknowledges_nothing(play: Story) -> 
     play(story)
 
 
-def test_chunks_that_wait_for_a_flush_are_bounded(play: Story) -> None:
+@pytest.mark.parametrize("size", [1, 5, 10])
+def test_bytes_that_wait_for_a_flush_are_bounded_however_they_are_cut(
+    play: Story, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    """A live stream comes in chunks of a few records, and none of them is a reason to wait."""
+    monkeypatch.setattr(module, "PENDING_BYTES", 20 * (RECORD_BYTES + 1))
+
     async def story(bench: Bench) -> None:
-        await bench.produce(*[1] * PENDING_LIMIT)
+        await bench.produce(*[1] * 20)
         runner = await bench.own(0)
-        events = [await bench.apply(runner, 1, first=n) for n in range(PENDING_LIMIT)]
-        assert all(event.acked for event in events)
-        assert only(runner)[0].pending == []
+        flushed = []
+        for first in range(0, 20, size):
+            event = await bench.apply(runner, *[1] * size, first=first)
+            flushed.append(event.acked)
+        assert flushed == [*[False] * (20 // size - 1), True]
+        assert (only(runner)[0].pending, only(runner)[0].held) == ([], 0)
+
+    play(story)
+
+
+def test_a_great_record_waits_for_a_flush_by_its_bytes(
+    play: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PENDING_BYTES", RECORD_BYTES + 1000)
+
+    async def story(bench: Bench) -> None:
+        await bench.produce(1, 1)
+        runner = await bench.own(0)
+        sizes = {}
+        for first, length in enumerate((999, 1000)):
+            event = Event()
+            record = Rec(first, 0, b"1".zfill(length))
+            await runner.process(bench.topic("numbers"), 0, [record], event)
+            sizes[length] = event.acked
+            await only(runner)[0].flush()
+        assert sizes == {999: False, 1000: True}
 
     play(story)
 
@@ -609,30 +639,116 @@ def test_what_is_due_is_flushed_while_the_worker_lives(play: Story) -> None:
     play(story)
 
 
+def test_an_owner_waits_for_no_flush_of_another() -> None:
+    """One that lasts as long as its broker is away; nor is that one begun again meanwhile."""
+
+    class Producer:
+        def __init__(self) -> None:
+            self.answers = asyncio.Event()
+            self.begun = 0
+
+        async def begin_transaction(self) -> None:
+            self.begun += 1
+
+        async def send(self, *_: Any, **__: Any) -> Any:
+            sent = asyncio.get_running_loop().create_future()
+            sent.set_result(SimpleNamespace(timestamp=1, offset=0))
+            return sent
+
+        async def commit_transaction(self) -> None:
+            await self.answers.wait()
+
+    async def story() -> None:
+        silent, other = Producer(), Producer()
+        other.answers.set()
+        runner = Runner([STAGE], "n", 2, {})
+        for n, producer in enumerate((silent, other)):
+            runner.owners["sum", n] = Owner(STAGE, n, Sum(n), Applied(1, {}), producer, "n")
+        task = asyncio.ensure_future(runner.flush_forever(lambda owner: ()))
+        events = [Event() for _ in range(4)]
+        for n, event in enumerate(events):
+            partition = int(n > 0)
+            await runner.process("n.numbers", partition, [Rec(n, 0, b"1")], event)
+            if partition:
+                runner.owners["sum", 1].logic.urgent = True  # type: ignore[attr-defined]
+                for _ in range(100):
+                    await asyncio.sleep(0.01)
+        assert [event.acked for event in events] == [False, True, True, True]
+        assert silent.begun == 1
+        silent.answers.set()
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert events[0].acked
+        task.cancel()
+
+    asyncio.run(story())
+
+
+def test_what_puts_the_next_flush_off_is_work_and_no_waiting(
+    play: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A flush that waited for a broker says nothing of what the next will take."""
+
+    async def story(bench: Bench) -> None:
+        await bench.produce(1, 2)
+        runner = await bench.own(0)
+        owner, logic = only(runner)
+        commit, drain = owner.producer.commit_transaction, logic.drain
+
+        async def late() -> None:
+            await asyncio.sleep(1.0)
+            await commit()
+
+        def busy(*given: Any) -> Flush:
+            end = time.thread_time() + 0.3
+            while time.thread_time() < end:
+                pass
+            return drain(*given)
+
+        monkeypatch.setattr(owner.producer, "commit_transaction", late)
+        await bench.apply(runner, 1)
+        await owner.flush()
+        assert owner.report.seconds >= 1.0
+        assert owner.work < 0.2
+        monkeypatch.setattr(logic, "drain", busy)
+        await bench.apply(runner, 2, first=1)
+        await owner.flush()
+        assert 0.3 <= owner.work < 0.5
+
+    play(story)
+
+
+def test_flushes_of_all_owners_together_take_a_fifth_of_the_time() -> None:
+    runner = Runner([STAGE], "n", 2, {})
+    assert runner._rest() == 0.0
+    for n, work in enumerate((0.1, 0.3)):
+        runner.owners["sum", n] = SimpleNamespace(work=work)  # type: ignore[assignment]
+    assert runner._rest() == pytest.approx(2.0)
+
+
 @pytest.mark.parametrize(
-    ("since", "took", "urgent", "pending", "beat", "due"),
+    ("since", "rest", "urgent", "pending", "beat", "due"),
     [
         (0.3, 0.0, True, 0, 0.0, True),
         (0.1, 0.0, True, 0, 0.0, False),  # boundaries that follow closely share a flush
         (0.3, 0.0, False, 3, 0.0, False),
         (1.1, 0.0, False, 3, 0.0, True),
         (1.1, 0.0, False, 0, 0.0, False),
-        (1.1, 0.5, True, 3, 9.0, False),  # flushes take a fifth of the time at most
-        (2.6, 0.5, True, 3, 9.0, True),
+        (2.4, 2.5, True, 3, 9.0, False),
+        (2.6, 2.5, True, 3, 9.0, True),
         (4.0, 0.0, False, 0, 4.9, False),
         (4.0, 0.0, False, 0, 5.1, True),
     ],
 )
 def test_when_a_flush_is_due(
-    since: float, took: float, urgent: bool, pending: int, beat: float, due: bool
+    since: float, rest: float, urgent: bool, pending: int, beat: float, due: bool
 ) -> None:
     now = 1000.0
     owner: Any = SimpleNamespace(
         flushed_at=now - since,
-        flush_took=took,
         logic=SimpleNamespace(urgent=urgent),
         pending=[None] * pending,
         stage=STAGE,
         heartbeat_at=now - beat,
     )
-    assert Runner([STAGE], "n", 1, {})._due(owner, now) is due
+    assert module._due(owner, now, rest) is due
