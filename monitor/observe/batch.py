@@ -1,7 +1,7 @@
 """Events as they are judged: together as columns, and each where it must be named."""
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
@@ -38,6 +38,8 @@ def event_ms(timestamp: int | datetime) -> int:
 
 #: Where an event stands in the log: the offset of its record, and its index there.
 Place = tuple[int, int]
+#: What is remembered of a record's key, given the id that it may be (`Placement.hash_of`).
+Hash = Callable[[Record, str | None], int | None]
 
 
 class Events(Protocol):
@@ -69,6 +71,9 @@ class Predictions(Events, Protocol):
 
     def ids(self, kept: Indexes) -> Sequence[str]:
         """Prediction ids at these positions."""
+
+    def hashed(self, n: int, hash_of: Hash) -> int | None:
+        """What is remembered of the key of a prediction's record."""
 
     def outcomes(self, kept: Indexes) -> Sequence[Any]:
         """What was predicted: a class or a number."""
@@ -124,6 +129,10 @@ class SinglePredictions(Singles):
         """Prediction ids at these positions."""
         rows = self.rows
         return [rows[k].prediction_id for k in kept.tolist()]
+
+    def hashed(self, n: int, hash_of: Hash) -> int | None:
+        """Of a record each, keyed by its prediction or otherwise."""
+        return hash_of(self.records[n], self.rows[n].prediction_id)
 
     def outcomes(self, kept: Indexes) -> Sequence[Any]:
         """What was predicted: a class or a number."""

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from monitor.events.limits import ID_PATTERN, MAX_ID, MAX_INDEX, MAX_ROWS, SCHEMA_MAJOR
 from monitor.events.types import Outcome
-from monitor.observe.batch import ROW, Place, event_ms
+from monitor.observe.batch import ROW, Hash, Place, event_ms
 from monitor.observe.columns import Block, Counted, Indexes, Times, floats
 from monitor.observe.fields import Identifier, SchemaVersion, Timestamp
 from monitor.observe.model import FEATURE
@@ -79,6 +79,7 @@ class Columnar:
         self.model_id = model_id
         self.batch_id: str = decoded.batch_id
         self.record = record
+        self._hashed: int | None = None
         self._decoded: Decoded = decoded
         columns = shape.members[number]
         rows = len(decoded.predictions)
@@ -157,6 +158,12 @@ class Columnar:
         decoded = self._decoded
         ids = decoded.prediction_ids
         return ids[n] if ids is not None else f"{decoded.batch_id}/{decoded.first_index + n}"
+
+    def hashed(self, n: int, hash_of: Hash) -> int | None:
+        """One key for all: the batch's."""
+        if self._hashed is None:
+            self._hashed = hash_of(self.record, None)
+        return self._hashed
 
     def outcomes(self, kept: Indexes) -> Sequence[Any]:
         """What was predicted: a class or a number."""

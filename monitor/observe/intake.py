@@ -9,7 +9,7 @@ import numpy.typing as npt
 from monitor.events.limits import LEAST_PLAUSIBLE_MS
 from monitor.events.timestamps import rfc3339
 from monitor.observe.accounting import Accounting
-from monitor.observe.batch import Events, Place, Predictions, Singles, alike
+from monitor.observe.batch import Events, Hash, Place, Predictions, Singles, alike
 from monitor.observe.columns import Block, Indexes, Times
 from monitor.observe.fold import PaneKey
 from monitor.observe.grouped import Grouped
@@ -58,6 +58,7 @@ class Intake:
         redaction: Redaction,
         step: Step,
         step_rows: StepRows,
+        hash_of: Hash,
     ) -> None:
         #: By the models' numbers.
         self.states = states
@@ -66,6 +67,7 @@ class Intake:
         self.reject = reject
         self.redaction = redaction
         self.step = step
+        self.hash_of = hash_of
         self.step_rows = step_rows
         self._ids = [state.id for state in states]
         self._pane_ms = np.array([state.pane_ms for state in states], dtype=np.int64)
@@ -185,7 +187,8 @@ class Intake:
             led = max(mark, time_ms - state.model.spec.disorder_ms)
             remembered = roomy[state.id] or state.room(led) > 0
             if remembered:
-                memory.remember(key, Seen(time_ms, version, name, crc))
+                hashed = batch.hashed(int(kept[n]), self.hash_of)
+                memory.remember(key, Seen(time_ms, version, name, crc, hashed=hashed))
             else:
                 state.overflow.add(state.pane_key(version, time_ms))
             if state.joins:
@@ -254,7 +257,7 @@ class Intake:
                 self.accounting.add("labels", "counted")
                 touched.add(state.relabel(seen, chain))
             else:
-                memory.label(key, label, trace(record, self.redaction))
+                memory.label(key, label, self._waits(record, key))
                 self.accounting.add("labels", "waiting")
         return touched
 
@@ -289,12 +292,12 @@ class Intake:
             if before is not None and not state.may_forget("reviews", before.time_ms, mark):
                 self._repeated("reviews", state, events, k, key, before.crc == crc)
                 continue
-            memory.review(key, time_ms, crc)
+            memory.review(key, time_ms, crc, self.hash_of(record, key))
             seen = memory.seen.get(row.prediction_id)
             decision = class_name(row.final_decision)
             review = Label(time_ms, record.offset, decision, max(time_ms, mark))
             if seen is None:
-                memory.wait(row.prediction_id, review, trace(record, self.redaction))
+                memory.wait(row.prediction_id, review, self._waits(record, row.prediction_id))
                 self.accounting.add("reviews", "waiting")
             elif in_reach(review, seen.time_ms, state.delays["reviews"]):
                 self.accounting.add("reviews", "counted")
@@ -324,8 +327,12 @@ class Intake:
             if before is not None and not state.may_forget("approvals", before.time_ms, mark):
                 self._repeated("approvals", state, events, k, key, before.crc == crc)
                 continue
-            memory.approval(key, time_ms, crc)
+            memory.approval(key, time_ms, crc, self.hash_of(events.records[k], key))
             self.accounting.add("approvals", "counted")
+
+    def _waits(self, record: Record, key: str) -> Trace:
+        left = trace(record, self.redaction)
+        return left._replace(hashed=self.hash_of(record, key))
 
     def _too_late(
         self, topic: str, state: ModelState, events: Events, n: int, time_ms: int, mark_ms: int

@@ -4,6 +4,7 @@ Reading them again in order gives the same memory, here or on another machine.
 """
 
 from collections.abc import Iterator, Sequence
+from typing import TypeVar
 
 import msgspec
 import zstandard
@@ -16,6 +17,7 @@ ENTRIES = 1_200
 TRACED = 500
 #: A waiting label or review: the id of its prediction, and its fields.
 Said = tuple[str, int, int, str, int]
+_Entry = TypeVar("_Entry")
 
 
 class Change(msgspec.Struct, array_like=True):
@@ -27,7 +29,9 @@ class Change(msgspec.Struct, array_like=True):
     must not find it again. `traces` are what is left of the records of labels that wait, and stand
     beside them in one record: a crash within a replay must not part them. Of reviews, `reviews`
     has the ids, and `waiting_reviews` those that wait for their predictions; `orphan_reviews` are
-    ids of predictions.
+    ids of predictions. Of predictions, reviews and approvals, `hashes` and the like say in the same
+    order what is remembered of the keys that they came with, and are empty where every id is the
+    key itself. Records from before these were `noted` have none, whatever the keys were.
     """
 
     model_id: str
@@ -44,6 +48,10 @@ class Change(msgspec.Struct, array_like=True):
     orphan_reviews: list[str] = []
     approvals_forgotten_ms: int = 0
     approvals: list[tuple[str, int, int]] = []
+    hashes: list[int | None] = []
+    review_hashes: list[int | None] = []
+    approval_hashes: list[int | None] = []
+    noted: bool = False
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -54,7 +62,7 @@ _decompress = zstandard.ZstdDecompressor().decompress
 
 def pack_change(change: Change) -> list[bytes]:
     """A change as records of the join log, each under Kafka's 1 MB."""
-    if change == Change(change.model_id):
+    if change == Change(change.model_id, noted=change.noted):
         return []
     return [_compress(_encode(piece)) for piece in _cut(change)]
 
@@ -72,20 +80,30 @@ def _cut(change: Change) -> Iterator[Change]:
     )  # fmt: skip
     if any(forgotten):
         yield Change(model, *forgotten[:2], approvals_forgotten_ms=forgotten[2])
-    for n in range(0, len(change.predictions), ENTRIES):
-        yield Change(model, predictions=change.predictions[n : n + ENTRIES])
+    for entries, hashes in _hashed(change.predictions, change.hashes):
+        yield Change(model, predictions=entries, hashes=hashes, noted=change.noted)
     for traces, labels in _traced(change.traces, change.labels):
         yield Change(model, traces=traces, labels=labels)
-    for n in range(0, len(change.reviews), ENTRIES):
-        yield Change(model, reviews=change.reviews[n : n + ENTRIES])
+    for ids, hashes in _hashed(change.reviews, change.review_hashes):
+        yield Change(model, reviews=ids, review_hashes=hashes, noted=change.noted)
     for n in range(0, len(change.orphans), ENTRIES):
         yield Change(model, orphans=change.orphans[n : n + ENTRIES])
     for traces, waiting in _traced(change.review_traces, change.waiting_reviews):
         yield Change(model, review_traces=traces, waiting_reviews=waiting)
     for n in range(0, len(change.orphan_reviews), ENTRIES):
         yield Change(model, orphan_reviews=change.orphan_reviews[n : n + ENTRIES])
-    for n in range(0, len(change.approvals), ENTRIES):
-        yield Change(model, approvals=change.approvals[n : n + ENTRIES])
+    for ids, hashes in _hashed(change.approvals, change.approval_hashes):
+        yield Change(model, approvals=ids, approval_hashes=hashes, noted=change.noted)
+
+
+def _hashed(
+    entries: Sequence[_Entry], hashes: Sequence[int | None]
+) -> Iterator[tuple[list[_Entry], list[int | None]]]:
+    """Entries in pieces, each with its hashes."""
+    for n in range(0, len(entries), ENTRIES):
+        mine = list(hashes[n : n + ENTRIES])
+        some = any(one is not None for one in mine)
+        yield list(entries[n : n + ENTRIES]), mine if some else []
 
 
 def _traced(

@@ -67,7 +67,7 @@ class Memory:
         self._waiting_reviews = Waiting()
         self._kinds = (("w", self._labels), ("v", self._waiting_reviews))
         self._forgets = False
-        self._change = Change(model_id)
+        self._change = Change(model_id, noted=True)
         #: What the store is to be told once the flush that was drained last has been committed.
         self.writes: Writes = {}
         self._load()
@@ -120,6 +120,27 @@ class Memory:
         """Every prediction that is remembered, at hand or not."""
         return self._predictions.items()
 
+    def known_reviews(self) -> Iterator[tuple[str, Known]]:
+        """Every review that is remembered, at hand or not."""
+        return self._reviews.items()
+
+    def known_approvals(self) -> Iterator[tuple[str, Known]]:
+        """Every approval that is remembered, at hand or not."""
+        return self._approvals.items()
+
+    def waits(self, topic: str) -> Iterator[tuple[str, Label, Trace]]:
+        """All labels or reviews that wait, with the ids of their predictions."""
+        waiting = self._labels if topic == "labels" else self._waiting_reviews
+        for key, chain in waiting.chains.items():
+            for label in chain:
+                yield key, label, waiting.traces[label.offset]
+
+    @property
+    def forgotten_ms(self) -> tuple[int, int, int]:
+        """Before which times predictions, reviews and approvals are forgotten."""
+        kinds = self._predictions, self._reviews, self._approvals
+        return tuple(kind.forgotten_ms for kind in kinds)  # type: ignore[return-value]
+
     # -- what comes ----------------------------------------------------------------------------
 
     def remember(self, key: str, seen: Seen) -> None:
@@ -128,6 +149,7 @@ class Memory:
         self._change.predictions.append(
             (key, seen.time_ms, seen.version, seen.prediction, seen.crc)
         )
+        self._change.hashes.append(seen.hashed)
 
     def label(self, key: str, label: Label, trace: Trace | None = None) -> None:
         """Take a label; with the trace of its record it waits for its prediction."""
@@ -137,15 +159,17 @@ class Memory:
         self._label(key, label)
         self._change.labels.append((key, *label))
 
-    def review(self, key: str, time_ms: int, crc: int) -> None:
+    def review(self, key: str, time_ms: int, crc: int, hashed: int | None = None) -> None:
         """Take a review's id."""
-        self._reviews.take(key, Known(time_ms, crc))
+        self._reviews.take(key, Known(time_ms, crc, hashed))
         self._change.reviews.append((key, time_ms, crc))
+        self._change.review_hashes.append(hashed)
 
-    def approval(self, key: str, time_ms: int, crc: int) -> None:
+    def approval(self, key: str, time_ms: int, crc: int, hashed: int | None = None) -> None:
         """Take an approval's id."""
-        self._approvals.take(key, Known(time_ms, crc))
+        self._approvals.take(key, Known(time_ms, crc, hashed))
         self._change.approvals.append((key, time_ms, crc))
+        self._change.approval_hashes.append(hashed)
 
     def wait(self, key: str, review: Label, trace: Trace) -> None:
         """Let a review wait for its prediction, with the trace of its record."""
@@ -211,7 +235,7 @@ class Memory:
 
     def settle(self) -> Change:
         """Make `writes` of what is new since the last call, and return it."""
-        change, self._change = self._change, Change(self.model_id)
+        change, self._change = self._change, Change(self.model_id, noted=True)
         self.writes = self._written(change)
         return change
 
@@ -263,18 +287,24 @@ class Memory:
             change.forgotten_ms, change.reviews_forgotten_ms, change.approvals_forgotten_ms
         )
         self.fetch([key for key, *_ in (*change.labels, *change.waiting_reviews)])
-        for key, time_ms, version, prediction, crc in change.predictions:
-            self._predictions.take(key, Seen(time_ms, version, prediction, crc))
+        hashes = change.hashes or [None] * len(change.predictions)
+        for (key, time_ms, version, prediction, crc), hashed in zip(
+            change.predictions, hashes, strict=True
+        ):
+            seen = Seen(time_ms, version, prediction, crc, hashed=hashed)
+            self._predictions.take(key, seen)
             self.claim(key)
             self.claim_reviews(key)
         for trace in change.traces:
             self._labels.traces[trace.offset] = trace
         for key, timestamp, offset, label, known_ms in change.labels:
             self._label(key, Label(timestamp, offset, label, known_ms))
-        for key, time_ms, crc in change.reviews:
-            self._reviews.take(key, Known(time_ms, crc))
-        for key, time_ms, crc in change.approvals:
-            self._approvals.take(key, Known(time_ms, crc))
+        review_hashes = change.review_hashes or [None] * len(change.reviews)
+        for (key, time_ms, crc), hashed in zip(change.reviews, review_hashes, strict=True):
+            self._reviews.take(key, Known(time_ms, crc, hashed))
+        approval_hashes = change.approval_hashes or [None] * len(change.approvals)
+        for (key, time_ms, crc), hashed in zip(change.approvals, approval_hashes, strict=True):
+            self._approvals.take(key, Known(time_ms, crc, hashed))
         traces = {trace.offset: trace for trace in change.review_traces}
         for key, timestamp, offset, label, known_ms in change.waiting_reviews:
             # One that waited and was claimed within one flush is met here, after its prediction.
@@ -287,8 +317,11 @@ class Memory:
             self._waiting_reviews.give_up(key)
         # It is in the log already; only the store is to be told.
         self._change.predictions += change.predictions
+        self._change.hashes += hashes
         self._change.reviews += change.reviews
+        self._change.review_hashes += review_hashes
         self._change.approvals += change.approvals
+        self._change.approval_hashes += approval_hashes
 
     def _label(self, key: str, label: Label) -> None:
         seen = self.seen.get(key)

@@ -60,7 +60,7 @@ class ObservePartition:
         by_number = list(self.states.values())
         intake = Intake(
             by_number, self.marks, self.accounting, self.letters.reject, redaction,
-            step, self.losses.step_rows,
+            step, self.losses.step_rows, self.placement.hash_of,
         )  # fmt: skip
         self.splitter = Splitter(source, panes_partitions, split, step)
         self.origins = Origins(panes_partitions, self.marks)

@@ -17,6 +17,8 @@ _SEED, _M = 0x9747B28C, 0x5BD1E995
 _WORD = 2**32 - 1
 #: What a partition is taken of: Java drops the sign.
 _POSITIVE = 2**31 - 1
+#: What is remembered of a record that has no key: whatever the partitions, it stays where it lies.
+UNKEYED = -1
 _REMEDY = "set partitioner=murmur2_random in librdkafka, or `repartition: true` for the model"
 
 
@@ -52,7 +54,12 @@ def murmur2(key: bytes) -> int:
 
 def partition_of(key: bytes, partitions: int) -> int:
     """The partition that a key names."""
-    return (murmur2(key) & _POSITIVE) % partitions
+    return named_by(murmur2(key), partitions)
+
+
+def named_by(hashed: int, partitions: int) -> int:
+    """The partition that a key's hash names."""
+    return (hashed & _POSITIVE) % partitions
 
 
 class Placement:
@@ -73,6 +80,17 @@ class Placement:
     def clean(self) -> bool:
         """Whether every record of the chunk lies where it should."""
         return not self._astray
+
+    def hash_of(self, record: Record, name: str | None) -> int | None:
+        """The hash of a record's key, to be remembered beside the id that it brought.
+
+        None where the id is the key and lies where it says: it can be hashed again at any time.
+        """
+        if record.key is None:
+            return UNKEYED
+        if name is not None and record.key == name.encode() and record.offset not in self._astray:
+            return None
+        return murmur2(record.key)
 
     def misplaced(
         self, topic: str, model_id: str, records: Sequence[Record], joins: bool

@@ -35,6 +35,7 @@ class Trace(NamedTuple):
 
     `head` is what may be shown of its first KiB, and `redacted` says whether that is less. Of a
     record that was sent on, `origin` is the partition and offset at which its producer put it.
+    `hashed` is what `Placement.hash_of` says of its key, where the record waits.
     """
 
     offset: int
@@ -44,6 +45,7 @@ class Trace(NamedTuple):
     head: bytes
     redacted: bool = False
     origin: tuple[int, int] | None = None
+    hashed: int | None = None
 
 
 def trace(record: Record | Trace, redaction: Redaction) -> Trace:

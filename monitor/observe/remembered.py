@@ -21,20 +21,25 @@ Writes = dict[bytes, bytes | None]
 
 
 class Seen(msgspec.Struct, array_like=True, gc=False):
-    """A prediction as it is remembered: when, of what version and class, and its payload's CRC."""
+    """A prediction as it is remembered: when, of what version and class, and its payload's CRC.
+
+    `hashed` is what `Placement.hash_of` says of the key that it came with.
+    """
 
     time_ms: int
     version: str
     prediction: str
     crc: int
     chain: tuple[Label, ...] = ()
+    hashed: int | None = None
 
 
 class Known(NamedTuple):
-    """A review or approval as it is remembered by its id: when, and its payload's CRC."""
+    """A review or approval as it is remembered by its id: when, its payload's CRC, its key."""
 
     time_ms: int
     crc: int
+    hashed: int | None = None
 
 
 class _Timed(msgspec.Struct, array_like=True):

@@ -14,7 +14,7 @@ from monitor.observe.joinlog import ENTRIES, TRACED, unpack_change
 from monitor.observe.memory import Memory
 from monitor.observe.outcomes import Label
 from monitor.observe.rejection import Trace
-from monitor.observe.remembered import Seen
+from monitor.observe.remembered import Known, Seen
 from monitor.panes.codec import FORMAT
 
 #: What the producer of a flush refuses: the flush would never succeed.
@@ -237,5 +237,5 @@ def test_a_log_from_before_reviews_waited_is_read() -> None:
         memory.restore(unpack_change(zstandard.compress(packed)))
     assert memory.seen == {"p": Seen(5, "1", "no", 7)}
     assert memory.waiting == {"q": (Label(6, 3, "yes", 6),)}
-    assert memory.reviews == {"r": (6, 9)}
+    assert memory.reviews == {"r": Known(6, 9)}
     assert [t.offset for t in memory.orphans(7)["q"].traces] == [3]
