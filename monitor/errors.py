@@ -16,6 +16,7 @@
     │   └── JarsUnavailable      the embedded broker's jars cannot be had, or are not ours
     ├── StoreError               a worker's local cache that cannot be read or written
     ├── StaleCache               a local cache that is not of the log before us
+    ├── MigrationRefused         a state that cannot be carried over to other partitions
     └── Fenced                   another worker owns this partition now
 """
 
@@ -74,6 +75,10 @@ class StoreError(WatchkeeperError):
 
 class StaleCache(WatchkeeperError):
     """A local cache that is not of the log that it was made from: it has to be made anew."""
+
+
+class MigrationRefused(WatchkeeperError):
+    """A state that cannot be carried over to another number of partitions."""
 
 
 class Fenced(WatchkeeperError):

@@ -67,25 +67,33 @@ class Unit:
 class Pipeline:
     """All stages over logs in memory."""
 
-    def __init__(self, models: list[Monitored], keyring: Keyring | None = None) -> None:
+    def __init__(
+        self,
+        models: list[Monitored],
+        keyring: Keyring | None = None,
+        partitions: int = PARTITIONS,
+    ) -> None:
+        self.partitions = partitions
         self.logs: dict[tuple[str, int], list[Rec]] = defaultdict(list)
         self.partitioner = DefaultPartitioner()
-        n, decoder = range(PARTITIONS), Decoder(models, keyring)
+        n, decoder = range(partitions), Decoder(models, keyring)
         # Where nothing is sent on, no draw of a schedule is spent on it.
         split = any(model.spec.repartition for model in models)
         sources = (*INPUTS, REKEYED) if split else INPUTS
         self.units = [
             *(
-                Unit(lambda s, p=p: ObservePartition(models, p, PARTITIONS, s, decoder), sources, p)
+                Unit(lambda s, p=p: ObservePartition(models, p, partitions, s, decoder), sources, p)
                 for p in n
             ),
-            *(Unit(lambda s: EvaluatePartition(models, PARTITIONS), ("panes",), p) for p in n),
+            *(Unit(lambda s: EvaluatePartition(models, partitions), ("panes",), p) for p in n),
             *(Unit(lambda s: RespondPartition(), ("drift-events",), p) for p in n),
         ]
 
     def reconfigure(self, models: list[Monitored], only: Unit | None = None) -> None:
         """Restart every worker, or one unit, with other models, from what was durable."""
-        for unit, fresh in zip(self.units, Pipeline(models).units, strict=True):
+        for unit, fresh in zip(
+            self.units, Pipeline(models, partitions=self.partitions).units, strict=True
+        ):
             if only is None or unit is only:
                 unit.make = fresh.make
                 unit.crash()
@@ -100,7 +108,7 @@ class Pipeline:
     ) -> None:
         """Append a record where Kafka would."""
         if partition is None:
-            everywhere = list(range(PARTITIONS))
+            everywhere = list(range(self.partitions))
             partition = self.partitioner(key, everywhere, everywhere)
         log = self.logs[topic, partition]
         log.append(Rec(len(log), append_ms or APPEND_MS, value, key))
@@ -110,7 +118,7 @@ class Pipeline:
         for event in events:
             value = event if isinstance(event, bytes) else json.dumps(event).encode()
             if isinstance(event, dict) and event.get("type") == "end_of_stream":
-                for n in range(PARTITIONS):
+                for n in range(self.partitions):
                     self.append(topic, b"", value, n)
             else:
                 by = "model_id" if topic == "approvals" else "prediction_id"
@@ -177,7 +185,7 @@ class Pipeline:
     def events(self, topic: str) -> dict[str, dict[str, Any]]:
         """The last revision of each event of an output topic; offsets, which vary, left out."""
         found: dict[str, dict[str, Any]] = {}
-        for n in range(PARTITIONS):
+        for n in range(self.partitions):
             for record in self.logs[topic, n]:
                 event = json.loads(record.value or b"")
                 event["data"].pop("source_offsets", None)
@@ -186,7 +194,7 @@ class Pipeline:
 
     def published(self, topic: str) -> list[dict[str, Any]]:
         """All events of an output topic, repeated ones and earlier revisions included."""
-        records = [record for n in range(PARTITIONS) for record in self.logs[topic, n]]
+        records = [record for n in range(self.partitions) for record in self.logs[topic, n]]
         return [json.loads(record.value or b"") for record in records]
 
     def accounting(self) -> Accounting:

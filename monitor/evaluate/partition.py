@@ -266,6 +266,12 @@ class ModelWindows:
         return bool(self._stale or self.input_sums.rows or dropped)
 
 
+def model_of(key: bytes) -> str | None:
+    """The model that a row is of, by its key; None of what is known of a source partition."""
+    kind, of, *_ = msgspec.msgpack.decode(key)
+    return None if kind == "source" else of
+
+
 def _version_key(row: VersionRow) -> bytes:
     return _ROW(["version", row.model_id, row.version, row.size_ms, row.hop_ms])
 

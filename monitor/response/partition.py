@@ -51,6 +51,11 @@ _decode = msgspec.json.Decoder(CloudEvent[FindingData]).decode
 _type_of = msgspec.json.Decoder(CloudEvent[msgspec.Raw]).decode
 
 
+def model_of(row: bytes) -> str:
+    """The model that a row is of."""
+    return _decode_acted(row).model_id
+
+
 class RespondPartition(Unlogged):
     """Decides on every finding once; a revision adds only what a graver finding asks for.
 
