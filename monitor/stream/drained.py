@@ -36,20 +36,19 @@ async def undrained(config: Config) -> list[str]:
     """
     parts = stages((), config.kafka.partitions, _no_store)
     await require(config, [name for stage in parts for name in (*stage.topics, stage.state)])
-    found = await _members(config)
+    members = await workers(config)
+    found = [f"workers run ({members}): stop them, when all is applied"] if members else []
     with refusals(config.kafka):
         for stage in parts:
             found += await _unapplied(config, stage)
     return found
 
 
-async def _members(config: Config) -> list[str]:
-    """Whether workers are in the group: they might go on reading while it is left."""
+async def workers(config: Config) -> int:
+    """How many workers are in the group of a namespace, at least one while it is in motion."""
     async with admin_of(config.kafka) as admin:
         state, members = await _described(admin, group_name(config.namespace))
-    if state in _EMPTY:
-        return []
-    return [f"workers run ({members}): stop them, when all is applied"]
+    return 0 if state in _EMPTY else max(members, 1)
 
 
 async def _described(admin: Any, group: str) -> tuple[str, int]:

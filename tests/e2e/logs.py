@@ -83,8 +83,15 @@ async def send(
 class Reader:
     """A consumer of its own, of committed records, from the beginning."""
 
-    def __init__(self, bootstrap: str, namespace: str, topics: Sequence[str]) -> None:
+    def __init__(
+        self,
+        bootstrap: str,
+        namespace: str,
+        topics: Sequence[str],
+        partitions: int = PARTITIONS,
+    ) -> None:
         self.namespace = namespace
+        self.partitions = partitions
         self.topics = topics
         self.records: dict[Place, list[Any]] = {}
         self._consumer = AIOKafkaConsumer(
@@ -100,7 +107,7 @@ class Reader:
         self._tps = [
             TopicPartition(f"{self.namespace}.{topic}", n)
             for topic in self.topics
-            for n in range(PARTITIONS)
+            for n in range(self.partitions)
         ]
         self._consumer.assign(self._tps)
         self.records = {self._place(tp): [] for tp in self._tps}
@@ -133,7 +140,9 @@ class Reader:
         }
 
 
-async def at_rest(bootstrap: str, namespace: str, timeout: float) -> None:
+async def at_rest(
+    bootstrap: str, namespace: str, timeout: float, partitions: int = PARTITIONS
+) -> None:
     """Wait until everything that was sent has gone through all stages; raises DidNotQuiesce.
 
     One stage after another: what a stage has applied and what came of that are one transaction, so
@@ -142,7 +151,7 @@ async def at_rest(bootstrap: str, namespace: str, timeout: float) -> None:
     deadline = time.monotonic() + timeout
     named = (name for sources, state in STAGES.values() for name in (*sources, state))
     topics = list(dict.fromkeys(named))
-    async with Reader(bootstrap, namespace, topics) as reader:
+    async with Reader(bootstrap, namespace, topics, partitions) as reader:
         await reader.read(deadline)
         for stage, (sources, state) in STAGES.items():
             wanted = {topic: reader.last(topic) for topic in sources}
@@ -157,7 +166,7 @@ async def at_rest(bootstrap: str, namespace: str, timeout: float) -> None:
 def _behind(
     reader: Reader, stage: str, state: str, wanted: dict[str, dict[int, int]]
 ) -> Iterable[str]:
-    for n in range(PARTITIONS):
+    for n in range(reader.partitions):
         rows = [r.value for r in reader.records[state, n] if r.key == OFFSETS_KEY]
         applied = msgspec.msgpack.decode(rows[-1])[1] if rows else {}
         for topic, last in wanted.items():
@@ -179,10 +188,10 @@ class Observed:
     headers: set[tuple[str, bytes]] = field(default_factory=set)
 
 
-async def observed(bootstrap: str, namespace: str) -> Observed:
+async def observed(bootstrap: str, namespace: str, partitions: int = PARTITIONS) -> Observed:
     """Read everything: the inputs, the outputs, and the counters of all partitions."""
     topics = (*INPUTS, *OUTPUTS, "observe-state")
-    async with Reader(bootstrap, namespace, topics) as reader:
+    async with Reader(bootstrap, namespace, topics, partitions) as reader:
         await reader.read(time.monotonic() + 60.0)
     found = Observed([], {topic: [] for topic in OUTPUTS if topic != "panes"}, {})
     for (topic, partition), records in reader.records.items():

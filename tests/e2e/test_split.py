@@ -63,9 +63,11 @@ def records(scattered: bool) -> list[Sent]:
     return sent
 
 
-async def judged(kafka: EmbeddedKafka, namespace: str) -> dict[str, dict[str, Any]]:
+async def judged(
+    kafka: EmbeddedKafka, namespace: str, partitions: int = logs.PARTITIONS
+) -> dict[str, dict[str, Any]]:
     """What was told in the end: the last revision of each event, but for offsets and hashes."""
-    found = await logs.observed(kafka.address, namespace)
+    found = await logs.observed(kafka.address, namespace, partitions)
     told = {}
     for topic in ("drift-events", *logs.RESPONSES):
         identities = [event["id"] for event in found.events[topic]]
