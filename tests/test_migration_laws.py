@@ -105,7 +105,7 @@ def counted(pipeline: Pipeline) -> list[Accounting]:
     return [u.logic.accounting for u in pipeline.units if isinstance(u.logic, ObservePartition)]
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     seed=st.integers(0, 2),
     by=st.sampled_from(KEYS),

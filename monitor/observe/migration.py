@@ -5,6 +5,8 @@ before. What is counted stays where it is: whoever evaluates adds all source par
 label that comes later changes the counts of its prediction's pane in its own partition. Panes that
 one partition has of predictions that another now remembers are therefore open in both.
 
+What is forgotten is not told: whoever takes a partition up knows it by its watermarks.
+
 Each old partition goes on under its number, at its own watermarks. A new one begins where the last
 of the old ones stands: nothing that may still come is late there.
 """
@@ -134,20 +136,11 @@ class Migration:
         if len(self.left) == 1 and (model := self.left[0].unnoted()):
             raise self._unknown(model, "something")
         for model in self.models:
-            yield from self._forgotten(model)
             waiting = {topic: self._waiting(model, topic) for topic in WAITING}
             for source, left in enumerate(self.left):
                 yield from self._remembered(source, left.memories[model])
             for at, change in enumerate(self._waits(model, waiting)):
                 yield from ((at, record) for record in pack_change(change))
-
-    def _forgotten(self, model: str) -> Iterator[tuple[int, bytes]]:
-        """Before which times everything is forgotten: in all partitions what it is in each."""
-        times = zip(*(left.memories[model].forgotten_ms for left in self.left), strict=True)
-        predictions, reviews, approvals = map(min, times)
-        change = Change(model, predictions, reviews, approvals_forgotten_ms=approvals)
-        for record in pack_change(change):
-            yield from ((at, record) for at in range(self.partitions))
 
     def _remembered(self, source: int, memory: Memory) -> Iterator[tuple[int, bytes]]:
         """Predictions with their labels, and ids of reviews and approvals, of one partition."""
@@ -273,8 +266,6 @@ class Migration:
                 sent=_least([one.sent for one in known]),
             )
         row.accounting = self._accounting[partition].to_rows()
-        # Of sources that were as many as before: all will speak again, and then time goes on.
-        row.heard = []
         rows[PARTITION_KEY] = encode_row(row)
         for of in self._needed[partition]:
             pane = msgspec.structs.replace(

@@ -60,8 +60,8 @@ class Restored:
         if applied.partitions != partitions:
             raise TopicMismatch(
                 f"the state was made with {applied.partitions} partitions, now there are "
-                f"{partitions}: keys have moved; put kafka.partitions back, or start under a "
-                "new namespace"
+                f"{partitions}: keys have moved; put kafka.partitions back, or move to a new "
+                "namespace: watchkeeper topics migrate"
             )
         return applied
 

@@ -85,7 +85,13 @@ def test_labels_find_predictions_made_before_there_were_more_partitions(
     told = asyncio.run(judged(kafka, old)) | asyncio.run(judged(kafka, new, MORE))
     assert told == wanted
     assert len(wanted) > 100
-    ours = asyncio.run(logs.observed(kafka.address, new, MORE)).accounting
+    was = asyncio.run(logs.observed(kafka.address, old))
+    goes_on = asyncio.run(logs.observed(kafka.address, new, MORE))
+    modes = {event["partitionkey"]: event for event in was.events["review-mode"]}
+    assert modes, "a compacted topic of people's has a state of its own"
+    assert all(event in goes_on.events["review-mode"] for event in modes.values())
+    assert goes_on.headers == was.headers
+    ours = goes_on.accounting
     theirs = asyncio.run(logs.observed(kafka.address, stays)).accounting
     for topic in story:
         for outcome in ("read", "counted", "duplicate", "dead"):

@@ -10,9 +10,10 @@ from monitor.errors import MigrationRefused
 from monitor.observe.joinlog import Change, pack_change, unpack_change
 from monitor.observe.migration import Left, Migration
 from monitor.observe.model import Monitored
-from monitor.observe.partition import PARTITION_KEY, ObservePartition, PartitionRow, partition_row
+from monitor.observe.partition import ObservePartition
 from monitor.observe.placement import UNKEYED, murmur2, partition_of
 from monitor.observe.rejection import Trace
+from monitor.observe.rows import PARTITION_KEY, PartitionRow, partition_row
 from monitor.observe.store import DictStore
 from monitor.panes.messages import END, encode
 from tests.observe.stream import HOUR, MINUTE, T0, label, monitored, prediction
@@ -206,10 +207,12 @@ def test_another_baseline_after_a_move_counts_every_prediction_where_it_is_remem
     assert sum(n for n, _ in outcomes(moves).values()) == len(MADE)
 
 
-def test_letters_of_what_waited_for_nothing_name_no_record_of_the_new_topics() -> None:
+@pytest.mark.parametrize("split", [False, True])
+def test_letters_of_what_waited_for_nothing_name_no_record_of_the_new_topics(split: bool) -> None:
     """Two places of the old topics may be one of the new: each has a number of its own."""
+    models = monitored(repartition=split)
     nobody = [label(f"nobody{n}", T0 + n, "yes") for n in range(30)]
-    pipeline = told(MODEL, 5, {"predictions": MADE, "labels": nobody})
+    pipeline = told(models, 5, {"predictions": MADE, "labels": nobody})
     after = [prediction(f"late{n}", T0 + 40 * HOUR) for n in range(30)]
     pipeline.produce("predictions", after)
     pipeline.run()
