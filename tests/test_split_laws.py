@@ -14,9 +14,8 @@ from monitor.observe.partition import ObservePartition
 from monitor.observe.split import REKEYED, Carried, Marks, decode, encode
 from tests.observe.stream import HOUR, MINUTE, T0, Rec, columnar, label, monitored, prediction
 from tests.pipeline import APPEND_MS, PARTITIONS, Pipeline, Unit
-from tests.test_laws import story
+from tests.story import END, story
 
-END = {"type": "end_of_stream", "model_id": "m"}
 JUDGED = ("drift-events", "alerts", "review-mode", "retraining", "rollbacks")
 BESIDE = monitored(model_id="n")
 
@@ -34,8 +33,14 @@ def on_time(seed: int, spotless: bool) -> tuple[list[Any], list[Any]]:
         if not (isinstance(event, dict) and str(event.get("prediction_id")).startswith("late"))
     ]
     if spotless:
-        return [e for e in kept if isinstance(e, dict) and e.get("score") != 0.9], labels
-    return [prediction("future", APPEND_MS * 2), *kept], labels
+        kept = [
+            event
+            for event in kept
+            if isinstance(event, dict)
+            and event["score"] != 0.9
+            and not event["prediction_id"].startswith("future")
+        ]
+    return [*kept, END], [*labels, END]
 
 
 def scattered(

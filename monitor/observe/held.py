@@ -15,7 +15,8 @@ class Held:
 
     def __init__(self) -> None:
         self.hours: dict[int, int] = {}
-        self._changed: set[int] = set()
+        #: Hours whose numbers have changed since somebody last asked.
+        self.changed: set[int] = set()
         self._from = 0
         self._since = 0
 
@@ -28,7 +29,7 @@ class Held:
         """One more is remembered."""
         at = hour_of(time_ms)
         self.hours[at] = self.hours.get(at, 0) + 1
-        self._changed.add(at)
+        self.changed.add(at)
         if at >= self._from:
             self._since += 1
 
@@ -47,7 +48,7 @@ class Held:
 
     def news(self) -> Iterator[tuple[int, int | None]]:
         """Hours whose numbers have changed since this was last asked; None where one has gone."""
-        changed, self._changed = self._changed, set()
+        changed, self.changed = self.changed, set()
         for at in changed:
             yield at, self.hours.get(at)
 
@@ -55,7 +56,7 @@ class Held:
         """Let go of the hours that are over before a time."""
         for at in [at for at in self.hours if hour_over(at, before_ms)]:
             del self.hours[at]
-            self._changed.add(at)
+            self.changed.add(at)
         self.since(before_ms)
 
 

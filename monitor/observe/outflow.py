@@ -71,6 +71,8 @@ class Outflow:
             ("labels", state.memory.orphans(state.horizon("labels", mark))),
             ("reviews", state.memory.orphan_reviews(state.horizon("reviews", mark))),
         ):
+            if not orphans:
+                continue
             chains = {key: gone.chain for key, gone in orphans.items()}
             reached = set(state.overflow.reached(chains, state.delays[topic]))
             for key, gone in orphans.items():

@@ -41,6 +41,8 @@ class Piles:
 
     def _passed(self, block: Block, found: Times) -> npt.NDArray[np.bool_]:
         """Which rows of provisional windows came when the watermark had passed their pane's end."""
+        if not self._provisional.any():
+            return np.zeros(block.rows, dtype=bool)
         pane = self._pane_ms[block.of]
         passed = block.times - block.times % pane + pane <= found
         return np.asarray(self._provisional[block.of] & passed)

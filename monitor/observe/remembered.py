@@ -123,6 +123,8 @@ class Remembered(Generic[Entry]):
 
     def written(self, writes: Writes, taken: Iterable[tuple[str, int]]) -> None:
         """Add to `writes` what has changed; `taken` are ids that are new, with their times."""
+        if not (self.dirty or self.held.changed or self.sweeping):
+            return  # what is new is dirty too
         self._sweep(writes)
         dirty, self.dirty = self.dirty, set()
         for key in dirty & self.at_hand.keys():

@@ -126,6 +126,8 @@ class Watermarks:
         """The same of rows of many models, all at once; `models` are their ids by number."""
         if not len(times):
             return times
+        if len(rows.models) == 1:  # as of a columnar record
+            return self.advance(topic, models[rows.models[0]], times)
         mine = [models[n] for n in rows.models.tolist()]
         before = np.array([self.greatest.get((topic, m), UNHEARD) for m in mine], dtype=np.int64)
         found, last = rows.greatest_before(times, before)

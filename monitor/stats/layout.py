@@ -60,7 +60,7 @@ class Layout:
         """The columns' subjects, in order."""
         return tuple(self._slices)
 
-    @property
+    @cached_property
     def blocks(self) -> tuple[slice, ...]:
         """Slices of the flat array, each of at most 32 whole columns, that together cover it."""
         starts = range(0, len(self.columns), BLOCK)
