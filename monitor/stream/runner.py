@@ -34,6 +34,9 @@ HEARTBEAT_S = 5.0
 FLUSH_SHARE = 0.2
 #: Bytes of records applied and not yet durable; more of them make the stream wait for a flush.
 PENDING_BYTES = 32 * 2**20
+#: A partition's batches are sent one after the other: in aiokafka's 16 KiB a flush of 250 kB would
+#: ask the broker sixteen times. Kafka takes a batch of up to a megabyte.
+BATCH_BYTES = 512 * 1024
 EXIT_CONFIGURATION = 2
 EXIT_FAILED = 3
 
@@ -157,6 +160,7 @@ class Runner:
             transactional_id=f"{self.namespace}-{stage}-{partition}",
             compression_type=None,
             max_request_size=1_000_000,
+            max_batch_size=BATCH_BYTES,
             linger_ms=2,
             **self.settings,
         )

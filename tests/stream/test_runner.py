@@ -718,6 +718,34 @@ def test_what_puts_the_next_flush_off_is_work_and_no_waiting(
     play(story)
 
 
+def test_what_a_flush_writes_goes_to_the_broker_in_few_requests(
+    play: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each waits for the answer to the one before: a flush would last as long as all of them."""
+
+    async def story(bench: Bench) -> None:
+        await bench.produce(1)
+        runner = await bench.own(0)
+        owner, logic = only(runner)
+        requests: list[str] = []
+        send = owner.producer.client.send
+
+        async def noted(node: Any, request: Any, **how: Any) -> Any:
+            requests.append(type(request).__name__)
+            return await send(node, request, **how)
+
+        monkeypatch.setattr(owner.producer.client, "send", noted)
+        await bench.apply(runner, 1)
+        logic._flush.rows |= {b"row %d" % n: bytes(4000) for n in range(250)}
+        await owner.flush()
+        produced = [name for name in requests if name.startswith("Produce")]
+        # A megabyte of rows in two or three batches; the log and the sums go along with one.
+        assert 2 <= len(produced) <= 5, requests
+        assert len(await bench.published("sum-state")) == 252
+
+    play(story)
+
+
 def test_flushes_of_a_stage_together_take_a_fifth_of_the_time() -> None:
     """What evaluate has to tell does not wait for the work that observe has."""
     light = replace(STAGE, name="light", topics=("light",))
