@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -718,12 +718,42 @@ def test_what_puts_the_next_flush_off_is_work_and_no_waiting(
     play(story)
 
 
-def test_flushes_of_all_owners_together_take_a_fifth_of_the_time() -> None:
-    runner = Runner([STAGE], "n", 2, {})
-    assert runner._rest() == 0.0
-    for n, work in enumerate((0.1, 0.3)):
-        runner.owners["sum", n] = SimpleNamespace(work=work)  # type: ignore[assignment]
-    assert runner._rest() == pytest.approx(2.0)
+def test_what_a_flush_writes_goes_to_the_broker_in_few_requests(
+    play: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each waits for the answer to the one before: a flush would last as long as all of them."""
+
+    async def story(bench: Bench) -> None:
+        await bench.produce(1)
+        runner = await bench.own(0)
+        owner, logic = only(runner)
+        requests: list[str] = []
+        send = owner.producer.client.send
+
+        async def noted(node: Any, request: Any, **how: Any) -> Any:
+            requests.append(type(request).__name__)
+            return await send(node, request, **how)
+
+        monkeypatch.setattr(owner.producer.client, "send", noted)
+        await bench.apply(runner, 1)
+        logic._flush.rows |= {b"row %d" % n: bytes(4000) for n in range(250)}
+        await owner.flush()
+        produced = [name for name in requests if name.startswith("Produce")]
+        # A megabyte of rows in two or three batches; the log and the sums go along with one.
+        assert 2 <= len(produced) <= 5, requests
+        assert len(await bench.published("sum-state")) == 252
+
+    play(story)
+
+
+def test_flushes_of_a_stage_together_take_a_fifth_of_the_time() -> None:
+    """What evaluate has to tell does not wait for the work that observe has."""
+    light = replace(STAGE, name="light", topics=("light",))
+    runner = Runner([STAGE, light], "n", 2, {})
+    assert runner._rests() == {"sum": 0.0, "light": 0.0}
+    for stage, n, work in (("sum", 0, 0.1), ("sum", 1, 0.3), ("light", 0, 0.01)):
+        runner.owners[stage, n] = SimpleNamespace(work=work)  # type: ignore[assignment]
+    assert runner._rests() == pytest.approx({"sum": 2.0, "light": 0.05})
 
 
 @pytest.mark.parametrize(
