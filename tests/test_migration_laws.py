@@ -17,7 +17,8 @@ from monitor.observe.store import DictStore
 from monitor.response.partition import model_of as responded
 from tests.observe.stream import columnar, monitored
 from tests.pipeline import Pipeline, Unit
-from tests.test_split_laws import END, JUDGED, on_time, reviewed
+from tests.story import END
+from tests.test_split_laws import JUDGED, on_time, reviewed
 
 #: What is produced, by topic: each event with the key of its record.
 Keyed = dict[str, list[tuple[str, Any]]]
@@ -28,10 +29,7 @@ KEYS = ("prediction", "batch", "any")
 def keyed(seed: int, by: str) -> Keyed:
     """A story with reviews, and its records' keys."""
     predictions, labels = on_time(seed, spotless=True)
-    # Where what is refused stands in time depends on what its partition has read before it.
-    predictions = [
-        e for e in predictions if e != END and not e["prediction_id"].startswith("future")
-    ]
+    predictions = [event for event in predictions if event != END]
     labels = [event for event in labels if event != END]
     reviews = [reviewed(event) for event in labels[::4]]
     if by == "prediction":

@@ -8,8 +8,8 @@ from monitor.stream.broker import EmbeddedKafka
 from tests.e2e import logs, processes
 from tests.e2e.scenario import Sent
 from tests.e2e.test_split import configured, judged
+from tests.story import END
 from tests.test_migration_laws import Keyed, keyed
-from tests.test_split_laws import END
 
 MORE = 6
 
