@@ -30,6 +30,7 @@ from monitor.observe.rejection import Trace
 from monitor.observe.remembered import Seen
 from monitor.observe.rows import PARTITION_KEY, PartitionRow, encode_row, partition_row, row_key
 from monitor.observe.store import Store
+from monitor.observe.watermark import Watermarks, closed
 from monitor.panes.codec import cleared
 from monitor.panes.flush import LogRecord
 from monitor.panes.messages import OutcomePane, decode, encode
@@ -45,8 +46,8 @@ class Left:
 
     def __init__(self, models: Sequence[Monitored], store: Store) -> None:
         self.rows: Mapping[bytes, bytes] = {}
-        self.pane_ms = {m.spec.id: m.spec.pane_ms for m in models}
-        self._cache = Cache(store, [*self.pane_ms])
+        self.models = {m.spec.id: m for m in models}
+        self._cache = Cache(store, [*self.models])
         self.memories = {
             m.spec.id: Memory(
                 m.spec.id,
@@ -88,6 +89,13 @@ class Left:
         """What is true of the partition."""
         held = self.rows.get(PARTITION_KEY)
         return PartitionRow([], {}) if held is None else partition_row(held)
+
+    def over(self, pane: OutcomePane) -> bool:
+        """Whether an outcome pane is over here: then what was sent of it last stands for good."""
+        model = self.models[pane.model_id]
+        marks = Watermarks({pane.model_id: model.spec.disorder_ms})
+        marks.restore(one for one in self.row.greatest if one[1] == pane.model_id)
+        return pane.start_ms + model.spec.pane_ms <= closed(model, marks)
 
 
 class _Waits(NamedTuple):
@@ -161,7 +169,7 @@ class Migration:
             change.predictions.append((key, seen.time_ms, seen.version, seen.prediction, seen.crc))
             change.hashes.append(seen.hashed)
             change.labels += [(key, *label) for label in _renumbered(seen)]
-            pane = self.left[source].pane_ms[model]
+            pane = self.left[source].models[model].spec.pane_ms
             of = model, seen.version, seen.time_ms - seen.time_ms % pane
             if of in self._open:
                 self._needed[at].add(of)
@@ -274,7 +282,8 @@ class Migration:
                 predictions=0,
                 counts=cleared(self._open[of].counts),
             )
-            rows.setdefault(row_key(pane), encode(pane))
+            if partition >= len(self.left) or not self.left[partition].over(pane):
+                rows.setdefault(row_key(pane), encode(pane))
         return rows
 
 

@@ -9,7 +9,7 @@ from monitor.observe.losses import Losses
 from monitor.observe.placement import partition_of
 from monitor.observe.rows import Rows
 from monitor.observe.state import INPUTS, ModelState
-from monitor.observe.watermark import Watermarks
+from monitor.observe.watermark import Watermarks, closed
 from monitor.panes.flush import Flush, Output
 from monitor.panes.messages import Progress, encode
 
@@ -138,7 +138,7 @@ class Outflow:
             of["reviews"] - state.pane_ms,
             of["approvals"] - state.pane_ms,
         )
-        ended, unsent = closed(state, self.marks) - state.pane_ms, state.unsent
+        ended, unsent = closed(state.model, self.marks) - state.pane_ms, state.unsent
         for key in [k for k in state.outcomes if k[1] <= ended and k not in unsent]:
             self.rows.delete(state.outcome_snapshot(key), flush)
             del state.outcomes[key]
@@ -153,9 +153,3 @@ def _of_topic(
     marks: Mapping[tuple[str, str], int], topic: str, models: Iterable[str]
 ) -> dict[str, int]:
     return {model: marks[topic, model] for model in models if (topic, model) in marks}
-
-
-def closed(state: ModelState, marks: Watermarks) -> int:
-    """Before it, no label changes what is known of a prediction, ms."""
-    topics = ("predictions", "labels") if state.joins else ("predictions",)
-    return state.horizon("labels", min(marks.of(topic, state.id) for topic in topics))

@@ -11,7 +11,7 @@ from monitor.observe.letters import Letters
 from monitor.observe.losses import Losses
 from monitor.observe.memory import Memory
 from monitor.observe.model import Monitored
-from monitor.observe.outflow import Outflow, closed
+from monitor.observe.outflow import Outflow
 from monitor.observe.piles import Piles
 from monitor.observe.placement import Placement
 from monitor.observe.redaction import Redaction
@@ -19,7 +19,7 @@ from monitor.observe.rows import PARTITION_KEY, PartitionRow, encode_row, partit
 from monitor.observe.split import REKEYED, Marks, Origins, Splitter, arrivals
 from monitor.observe.state import ModelState, boundaries
 from monitor.observe.store import DictStore, Store
-from monitor.observe.watermark import Watermarks
+from monitor.observe.watermark import Watermarks, closed
 from monitor.panes.flush import Flush, LogRecord, Record
 from monitor.panes.messages import InputPane, Loss, OutcomePane, Progress, Unremembered, decode
 from monitor.registry.footprint import most_remembered
@@ -262,7 +262,7 @@ class ObservePartition:
                 outcomes.setdefault(state.id, []).append(message)
         for model, messages in outcomes.items():
             state = self.states[model]
-            if not state.restore_outcomes(messages, closed(state, self.marks)):
+            if not state.restore_outcomes(messages, closed(state.model, self.marks)):
                 # The rows of before are not these panes' any more: all are written anew.
                 state.relabelled = set(state.outcomes)
                 for message in messages:

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from monitor.observe.grouped import Grouped
+from monitor.observe.model import Monitored
 from monitor.observe.past import Past
 from monitor.panes.messages import END, UNHEARD
 
@@ -180,3 +181,11 @@ class Watermarks:
     def by_model(self, topic: str, models: Iterable[str]) -> dict[str, int]:
         """The watermarks of the models that were heard on a topic."""
         return {m: self.of(topic, m) for m in models if (topic, m) in self.greatest}
+
+
+def closed(model: Monitored, marks: Watermarks) -> int:
+    """Before it, no label changes what is known of a prediction, ms."""
+    labels = model.spec.labels
+    topics = ("predictions", "labels") if labels else ("predictions",)
+    reached = min(marks.of(topic, model.spec.id) for topic in topics)
+    return reached - (labels.max_delay_ms if labels else 0) - model.lateness_ms
