@@ -8,6 +8,7 @@ versions are pinned, and a test asserts that each name still exists.
 
 import asyncio
 import logging
+import time
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -39,6 +40,10 @@ class Chunk(list[Any]):
     def __init__(self, records: Iterable[Any] = ()) -> None:
         super().__init__(records)
         self.epoch = 0
+
+
+#: An answer of the broker that is older says nothing of now, in ms: it is asked twice a second.
+STALE_MS = 5_000
 
 
 class ChunkSchema(faust.Schema):  # type: ignore[misc]
@@ -284,10 +289,10 @@ class Consumer(base.Consumer):  # type: ignore[misc]
 
     def caught_up(self, tp: TP, applied: int) -> bool:
         """Whether everything that the broker holds of a partition has been applied."""
-        state = self._state(tp)
-        if state is None or state.highwater is None:
+        end = self._end(tp)
+        if end is None:
             return False
-        end = state.highwater
+        state = self._state(tp)
         if not state.has_valid_position or state.position < end:
             return False
         return applied + 1 >= self._cursor.get(tp, 0) or end == 0
@@ -297,10 +302,22 @@ class Consumer(base.Consumer):  # type: ignore[misc]
 
         Markers of transactions take offsets too: who has caught up lags by none of them.
         """
+        end = self._end(tp)
+        if end is None:
+            return None
+        return 0 if self.caught_up(tp, applied) else max(0, end - applied - 1)
+
+    def _end(self, tp: TP) -> int | None:
+        """Where a partition ends, None unless the broker has just said so.
+
+        After an outage it may hold more than it said before, and what it holds is not silence.
+        """
         state = self._state(tp)
         if state is None or state.highwater is None:
             return None
-        return 0 if self.caught_up(tp, applied) else max(0, state.highwater - applied - 1)
+        # aiokafka dates answers by this clock.
+        age_ms = time.time() * 1000 - state.timestamp
+        return int(state.highwater) if age_ms <= STALE_MS else None
 
     def _state(self, tp: TP) -> Any:
         """What aiokafka knows of a partition; None while it is not assigned."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import time
 import tomllib
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterator
@@ -716,10 +717,13 @@ def test_a_worker_that_stops_leaves_its_group(
 # -- caught up ----------------------------------------------------------------------------------
 
 
-def knows(consumer: Consumer, position: int | None, end: int | None) -> None:
-    """aiokafka stands at a position of partition 0, and has been told its end."""
+def knows(consumer: Consumer, position: int | None, end: int | None, ago_ms: int = 0) -> None:
+    """aiokafka stands at a position of partition 0, and was told its end some time ago."""
     consumer._thread.ends[aiokafka.TopicPartition(*T)] = SimpleNamespace(
-        highwater=end, has_valid_position=position is not None, position=position
+        highwater=end,
+        has_valid_position=position is not None,
+        position=position,
+        timestamp=int(time.time() * 1000) - ago_ms,
     )
 
 
@@ -748,6 +752,15 @@ def test_markers_of_transactions_at_the_end_do_not_keep_it_from_idling(consumer:
 
 def test_an_empty_partition_is_idle(consumer: Consumer) -> None:
     assert caught_up(consumer, position=0, end=0, applied=-1, cursor=0)
+
+
+def test_what_the_broker_said_before_an_outage_says_nothing_of_now(consumer: Consumer) -> None:
+    knows(consumer, position=10, end=10, ago_ms=4_000)
+    assert consumer.caught_up(T, 9)
+    assert consumer.lag(T, 7) is not None
+    knows(consumer, position=10, end=10, ago_ms=6_000)
+    assert not consumer.caught_up(T, 9)
+    assert consumer.lag(T, 7) is None
 
 
 # -- the settings that the promises rest on -----------------------------------------------------
