@@ -22,7 +22,7 @@ def wilson(count: int, rows: int, confidence: float = 0.95) -> Interval | None:
     >>> round(found.low, 4), round(found.high, 4)
     (0.2553, 0.3662)
     """
-    _check(count, rows, confidence)
+    check_proportion(count, rows, confidence)
     if rows == 0:
         return None
     z = NormalDist().inv_cdf((1 + confidence) / 2)
@@ -60,7 +60,8 @@ def newcombe(
     )
 
 
-def _check(count: int, rows: int, confidence: float) -> None:
+def check_proportion(count: float, rows: float, confidence: float) -> None:
+    """Raise ValueError for what is no proportion, or no confidence."""
     if not 0 <= count <= rows:
         raise ValueError(f"{count} of {rows} rows is no proportion; give 0 <= count <= rows")
     if not 0 < confidence < 1:
