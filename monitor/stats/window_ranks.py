@@ -7,7 +7,7 @@ the last 3 to 16 do.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -22,13 +22,16 @@ SCALES = (3, 4, 8, 16)
 #: The upper 5 % point of the normal law: how far an estimated correlation is trusted.
 CAUTION = 1.645
 MOST_CORRELATION = 0.95
+#: What every scale keeps of a level at least, a third of an equal share.
+LEAST_SHARE = 1 / (3 * len(SCALES))
 
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """The least p over the scales in use, times their number; `windows` of the scale it is from.
+    """The least p over the scales in use, each in the measure of its part of the level.
 
-    `z` is positive where the scores are greater than the baseline's.
+    It is to be compared with the whole level. `windows` is the scale that it is from; `z` is
+    positive where the scores are greater than the baseline's.
     """
 
     p_value: float
@@ -48,10 +51,11 @@ class WindowRanks:
     0.95.
 
     >>> ranks = WindowRanks(np.sin(np.arange(200.0) ** 2))
-    >>> ranks.scales(1e-3, two_sided=True)
-    (3, 4, 8, 16)
-    >>> ranks.judge([2.0] * 4, ranks.scales(1e-3, two_sided=True), two_sided=True).windows
-    4
+    >>> levels = ranks.levels(1e-3, two_sided=True)
+    >>> sorted(levels)
+    [3, 4, 8, 16]
+    >>> ranks.judge([2.0] * 3, levels, two_sided=True).p_value < 1e-3
+    True
     """
 
     scores: Floats
@@ -112,33 +116,55 @@ class WindowRanks:
         extreme = -float(ndtri(0.5 / (self.windows + 1)))
         return _p(extreme / self.deviation(r), two_sided)
 
-    def scales(self, alpha: float, *, two_sided: bool) -> tuple[int, ...]:
-        """The scales that can be used at a level: as many as can each reach their share of it.
+    def levels(self, alpha: float, *, two_sided: bool) -> dict[int, float]:
+        """Divide a level among the scales; empty where none can reach it.
 
-        Empty where none can: then the baseline cannot judge at this level.
+        Equally, but a scale that needs more than that gets what it needs and no more: the sum of
+        three windows then alarms only if all of them lie beyond the baseline's extreme, which is
+        what a break looks like. A scale for which the others would go too short is left out, and so
+        the baseline cannot judge at this level if none is left.
         """
-        least = sorted((self.least_p(r, two_sided=two_sided), r) for r in SCALES)
-        most = max((k for k, (p, _) in enumerate(least, 1) if p <= alpha / k), default=0)
-        return tuple(sorted(r for _, r in least[:most]))
+        least = {r: self.least_p(r, two_sided=two_sided) for r in SCALES}
+        for first in range(len(SCALES)):
+            found = _divide(alpha, {r: least[r] for r in SCALES[first:]})
+            if found and min(found.values()) >= alpha * LEAST_SHARE:
+                return found
+        return {}
 
     def judge(
-        self, recent: Sequence[float] | Floats, scales: Sequence[int], *, two_sided: bool
+        self, recent: Sequence[float] | Floats, levels: Mapping[int, float], *, two_sided: bool
     ) -> Ranked | None:
         """Judge the last windows' scores, in time order; None if no scale has enough of them.
 
         One-sided, only greater scores count.
         """
-        if self.variance == 0:
-            return None
         z = self.normal_scores(recent)
+        alpha = sum(levels.values())
         found: Ranked | None = None
-        for r in scales:
+        for r, level in levels.items():
             if r <= z.size:
                 mean = float(z[z.size - r :].mean()) / self.deviation(r)
-                p = min(1.0, _p(mean, two_sided) * len(scales))
+                p = min(1.0, _p(mean, two_sided) * alpha / level)
                 if found is None or p < found.p_value:
                     found = Ranked(p, r, mean)
         return found
+
+
+def _divide(alpha: float, least: Mapping[int, float]) -> dict[int, float]:
+    """What each scale gets: an equal share, or the least that it needs; empty if that is too much.
+
+    >>> {r: round(level, 3) for r, level in _divide(0.1, {3: 0.07, 4: 0.001, 8: 0.0}).items()}
+    {3: 0.07, 4: 0.015, 8: 0.015}
+    """
+    needy: set[int] = set()
+    while len(needy) < len(least):
+        rest = alpha - sum(least[r] for r in needy)
+        share = rest / (len(least) - len(needy))
+        more = {r for r in least if r not in needy and least[r] > share}
+        if rest <= 0 or not more:
+            return {r: least[r] if r in needy else share for r in least} if rest > 0 else {}
+        needy |= more
+    return {}
 
 
 def _p(z: float, two_sided: bool) -> float:

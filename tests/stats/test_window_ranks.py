@@ -49,9 +49,9 @@ def test_false_alarms_keep_their_budget_under_correlation(rho: float) -> None:
     alarms = looks = 0
     for row in series:
         ranks = WindowRanks(row[:baseline])
-        scales = ranks.scales(NOMINAL / FEATURES, two_sided=True)
+        levels = ranks.levels(NOMINAL / FEATURES, two_sided=True)
         for end in range(baseline + 116, baseline + 100 + windows + 1):
-            found = ranks.judge(row[end - 16 : end], scales, two_sided=True)
+            found = ranks.judge(row[end - 16 : end], levels, two_sided=True)
             looks += 1
             alarms += found is not None and found.p_value <= NOMINAL / FEATURES
     # A family of 20 features: no more than nominal, within what so many looks can tell.
@@ -67,11 +67,11 @@ def test_a_shift_of_two_sd_is_found_within_sixteen_windows(rho: float) -> None:
     delays = []
     for row in series:
         ranks = WindowRanks(row[:baseline])
-        scales = ranks.scales(NOMINAL / FEATURES, two_sided=True)
+        levels = ranks.levels(NOMINAL / FEATURES, two_sided=True)
         found = [
             n
             for n in range(1, 17)
-            if (judged := ranks.judge(row[: baseline + 20 + n], scales, two_sided=True))
+            if (judged := ranks.judge(row[: baseline + 20 + n], levels, two_sided=True))
             and judged.p_value <= NOMINAL / FEATURES
         ]
         delays.append(found[0] if found else 99)
@@ -80,43 +80,46 @@ def test_a_shift_of_two_sd_is_found_within_sixteen_windows(rho: float) -> None:
 
 def test_one_window_never_alarms_however_far_it_lies() -> None:
     ranks = WindowRanks(np.random.default_rng(15).normal(size=150))
-    scales = ranks.scales(1e-4, two_sided=True)
+    levels = ranks.levels(1e-4, two_sided=True)
     usual = np.zeros(15)
-    found = ranks.judge(np.append(usual, 1e9), scales, two_sided=True)
+    found = ranks.judge(np.append(usual, 1e9), levels, two_sided=True)
     assert found is not None
     assert found.p_value > 0.01
 
 
 def test_a_level_that_none_can_reach_leaves_no_scale() -> None:
     few = WindowRanks(np.random.default_rng(16).normal(size=20))
-    assert few.scales(1e-9, two_sided=True) == ()
-    assert few.judge([5.0] * 16, (), two_sided=True) is None
+    assert few.levels(1e-9, two_sided=True) == {}
+    assert few.judge([5.0] * 16, {}, two_sided=True) is None
 
 
 @given(st.floats(1e-9, 0.2), st.booleans(), st.integers(20, 300))
 @settings(max_examples=60, deadline=None)
-def test_every_scale_in_use_can_reach_its_share(alpha: float, two_sided: bool, n: int) -> None:
+def test_a_level_is_divided_so_that_every_scale_in_use_can_reach_its_part(
+    alpha: float, two_sided: bool, n: int
+) -> None:
     ranks = WindowRanks(np.random.default_rng(n).normal(size=n))
-    used = ranks.scales(alpha, two_sided=two_sided)
-    for r in used:
-        assert ranks.least_p(r, two_sided=two_sided) * len(used) <= alpha
-        beyond = ranks.judge([1e9] * r, used, two_sided=two_sided)
+    levels = ranks.levels(alpha, two_sided=two_sided)
+    assert sum(levels.values()) == pytest.approx(alpha) or not levels
+    for r, level in levels.items():
+        assert ranks.least_p(r, two_sided=two_sided) <= level
+        beyond = ranks.judge([1e9] * r, levels, two_sided=two_sided)
         assert beyond is not None
-        assert beyond.p_value <= alpha
+        assert beyond.p_value <= alpha * (1 + 1e-9)
 
 
 def test_windows_that_are_all_alike_tell_nothing() -> None:
     alike = WindowRanks(np.ones(150))
-    assert alike.scales(0.05, two_sided=True) == ()
-    assert alike.judge([1.0, 2.0, 3.0], SCALES, two_sided=True) is None
+    assert alike.levels(0.05, two_sided=True) == {}
+    assert alike.judge([1.0, 2.0, 3.0], {}, two_sided=True) is None
     with pytest.raises(ValueError, match="finite"):
         WindowRanks(np.array([1.0, np.nan]))
 
 
 def test_one_sided_only_greater_scores_count() -> None:
     ranks = WindowRanks(np.random.default_rng(17).normal(size=200))
-    scales = ranks.scales(1e-3, two_sided=False)
-    up, down = (ranks.judge([side * 3.0] * 16, scales, two_sided=False) for side in (1.0, -1.0))
+    levels = ranks.levels(1e-3, two_sided=False)
+    up, down = (ranks.judge([side * 3.0] * 16, levels, two_sided=False) for side in (1.0, -1.0))
     assert up is not None
     assert down is not None
     assert up.p_value < 1e-6
