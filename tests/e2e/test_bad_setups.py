@@ -78,20 +78,20 @@ def replaced(old: str, new: str) -> Spoil:
 BROKEN: dict[str, tuple[Spoil, tuple[str, ...]]] = {
     "a key that nobody knows": (
         replaced('"window"', '"windwo"'),
-        ("models.yaml:4", "windwo", 'did you mean "window"'),
+        ("models.yaml:{line}", "windwo", 'did you mean "window"'),
     ),
     "a value out of range": (
         replaced('"min_coverage": 0.6', '"min_coverage": 60'),
-        ("models.yaml:4", "min_coverage", "60"),
+        ("models.yaml:{line}", "min_coverage", "60"),
     ),
-    "no YAML at all": (lambda config: config.write_text("{{") and None, ("models.yaml:1",)),
+    "no YAML at all": (lambda config: config.write_text("{{") and None, ("models.yaml:{line}",)),
     "no text at all": (
         lambda config: config.write_bytes(b"\xff\xfe\x00") and None,
         ("models.yaml", "cannot be read"),
     ),
     "authority that is not to be had": (
         replaced('"dry_run"', '"auto"'),
-        ("models.yaml:4", "authority", "use dry_run"),
+        ("models.yaml:{line}", "authority", "use dry_run"),
     ),
     "no file": (Path.unlink, ("models.yaml",)),
     "no baseline": (
@@ -113,8 +113,13 @@ BROKEN: dict[str, tuple[Spoil, tuple[str, ...]]] = {
 def test_a_broken_configuration(name: str, tmp_path: Path) -> None:
     """Said before anything is asked of a broker: there is none."""
     config = written(tmp_path)
-    spoil, of = BROKEN[name]
+    before = config.read_text().splitlines()
+    spoil, words = BROKEN[name]
     spoil(config)
+    after = config.read_text(errors="replace").splitlines() if config.exists() else []
+    pairs = enumerate(zip(before, after, strict=False), 1)
+    spoilt = next((n for n, (one, other) in pairs if one != other), 1)
+    of = tuple(word.format(line=spoilt) for word in words)
     refused("worker", config, of=of)
     refused("up", config, "--data-dir", tmp_path / "kafka", of=of)
     assert not (tmp_path / "kafka").exists()
