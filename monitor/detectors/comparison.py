@@ -11,7 +11,7 @@ from monitor.detectors.finding import Statistics, TopBin
 from monitor.detectors.severity import article_severity, exceeds, rank
 from monitor.detectors.wording import bin_names
 from monitor.stats.auc import auc
-from monitor.stats.cells import Cells, closed_cells, open_cells, tested_cells, valid_rows
+from monitor.stats.cells import Cells, chi2_cells, closed_cells, open_cells, valid_rows
 from monitor.stats.chi2 import chi2
 from monitor.stats.grid import Counts, Floats, Grid, NumericGrid
 from monitor.stats.hellinger import hellinger
@@ -69,7 +69,7 @@ def compare_column(current: Counts, reference: Counts, grid: Grid) -> Comparison
     opened, closed = open_cells(current, reference, grid), closed_cells(current, reference, grid)
     valid, valid_reference = valid_rows(current, grid), valid_rows(reference, grid)
     divergence = js(closed.current, closed.reference)
-    homogeneity = chi2(*_both(tested_cells(current, reference, grid)))
+    homogeneity = chi2(*_both(chi2_cells(current, reference, grid)))
     statistics: Statistics = {
         "psi": psi(*_both(opened)),
         "js_divergence": divergence.divergence_nats if divergence else None,

@@ -69,7 +69,7 @@ def closed_cells(current: Counts, reference: Counts, grid: Grid) -> Cells:
     )
 
 
-def tested_cells(current: Counts, reference: Counts, grid: Grid) -> Cells:
+def chi2_cells(current: Counts, reference: Counts, grid: Grid) -> Cells:
     """Return the cells that chi-squared compares; raises GridMismatch.
 
     The reference has no unseen category by construction, and its most frequent ones were picked
@@ -79,7 +79,7 @@ def tested_cells(current: Counts, reference: Counts, grid: Grid) -> Cells:
     >>> from monitor.stats.grid import build_categorical
     >>> grid = build_categorical(["a"] * 8 + ["b"] * 2)
     >>> then, now = grid.counts(["a"] * 10), grid.counts(["a"] * 7 + ["b", "c", "d"])
-    >>> cells = tested_cells(now, then, grid)
+    >>> cells = chi2_cells(now, then, grid)
     >>> cells.current.tolist(), cells.reference.tolist(), cells.names
     ([7, 3], [10, 0], ('a', '__other__'))
     """

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from monitor.detectors.comparison import compare_column
-from monitor.stats.cells import tested_cells
+from monitor.stats.cells import chi2_cells
 from monitor.stats.grid import build_categorical
 
 Draw = Callable[[np.random.Generator, int], list[int]]
@@ -59,6 +59,6 @@ def test_no_row_is_left_out() -> None:
     rng = np.random.default_rng(13)
     then, now = zipf(rng, 2_000), zipf(rng, 700)
     grid = build_categorical(then)
-    cells = tested_cells(grid.counts(now), grid.counts(then), grid)
+    cells = chi2_cells(grid.counts(now), grid.counts(then), grid)
     assert (cells.current.sum(), cells.reference.sum()) == (700, 2_000)
     assert (cells.reference[:-1] * 700 >= 5 * 2_000).all()
