@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monitor.detectors.finding import Finding
+from monitor.detectors.finding import Finding, Verdict
 from monitor.detectors.window import OutcomeWindow, Window
 from monitor.detectors.wording import count
 
@@ -10,7 +10,8 @@ from monitor.detectors.wording import count
 def unjudgeable(detector: str, window: Window) -> Finding | None:
     """The finding of a window that no detector can judge, or None: no baseline, or no traffic."""
     rows = window.predictions if isinstance(window, OutcomeWindow) else window.rows
-    verdict, message = "baseline_missing", ""
+    verdict: Verdict = "baseline_missing"
+    message = ""
     if window.baseline is None:
         message = (
             f"no baseline for {window.spec.id}, so {count(rows)} predictions cannot be judged; "
@@ -29,12 +30,20 @@ def unjudgeable(detector: str, window: Window) -> Finding | None:
         )
     if not message:
         return None
+    known = window.baseline.rows if window.baseline is not None else 0
+    return ungraded(detector, verdict, message, rows, known)
+
+
+def ungraded(
+    detector: str, verdict: Verdict, message: str, rows: int, n_reference: int = 0
+) -> Finding:
+    """The finding on a whole window of so many rows that there is no grade, and why."""
     return Finding(
         detector=detector,
         subject="model",
         statistic="rows",
-        verdict="no_traffic" if verdict == "no_traffic" else "baseline_missing",
-        n_reference=window.baseline.rows if window.baseline is not None else 0,
+        verdict=verdict,
+        n_reference=n_reference,
         n_current=rows,
         message=message,
     )

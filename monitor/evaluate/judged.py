@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from monitor.detectors.finding import Finding
+from monitor.detectors.unjudged import ungraded
 from monitor.events.timestamps import rfc3339
 from monitor.observe.model import Monitored
 
@@ -37,14 +38,8 @@ class Judged:
 
 def not_judged(detector: str, why: str, rows: int) -> Finding:
     """The verdict on a window that was not counted over one baseline and one configuration."""
-    return Finding(
-        detector=detector,
-        subject="model",
-        statistic="rows",
-        verdict="baseline_missing",
-        n_current=rows,
-        message=f"the configuration changed within the window: {why}",
-    )
+    message = f"the configuration changed within the window: {why}"
+    return ungraded(detector, "baseline_missing", message, rows)
 
 
 def changes(model: Monitored, start_ms: int, end_ms: int) -> str:

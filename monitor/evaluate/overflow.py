@@ -7,6 +7,7 @@ watched. Versions beyond the first few of a pane: they are counted as one, and h
 """
 
 from monitor.detectors.finding import Finding
+from monitor.detectors.unjudged import ungraded
 from monitor.detectors.wording import count
 from monitor.evaluate.judged import Judged
 from monitor.evaluate.kept import Kept
@@ -89,11 +90,4 @@ REMEDY = (
 
 def inconclusive(detector: str, why: str, rows: int) -> Finding:
     """The verdict on a window that holds more than can be told apart."""
-    return Finding(
-        detector=detector,
-        subject="model",
-        statistic="rows",
-        verdict="inconclusive",
-        n_current=rows,
-        message=why,
-    )
+    return ungraded(detector, "inconclusive", why, rows)

@@ -1,7 +1,7 @@
 """Decoded events of one model into its state."""
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ from monitor.observe.outcomes import Label, class_name, in_reach, repeated
 from monitor.observe.reasons import Reason
 from monitor.observe.redaction import Redaction
 from monitor.observe.rejection import Rejected, Trace, trace
-from monitor.observe.remembered import Seen
+from monitor.observe.remembered import Known, Seen
 from monitor.observe.state import OTHER_VERSIONS, ModelState
 from monitor.observe.watermark import Watermarks
 from monitor.panes.flush import Record
@@ -277,21 +277,14 @@ class Intake:
                 rejected = Rejected("reviews_undeclared", why, model_id=state.id)
                 self._refuse("reviews", events, k, rejected)
             return
-        late, memory = state.forgotten("reviews", times, found), state.memory
-        memory.fetch_reviews([events.rows[k].review_id for k in kept.tolist()])
+        memory = state.memory
         memory.fetch([events.rows[k].prediction_id for k in kept.tolist()])
-        for k, time_ms, too_late, mark in zip(
-            kept.tolist(), times.tolist(), late.tolist(), found.tolist(), strict=True
+        ids = [events.rows[k].review_id for k in kept.tolist()]
+        memory.fetch_reviews(ids)
+        for k, key, time_ms, mark, crc in self._fresh(
+            "reviews", state, events, kept, ids, found, memory.reviews
         ):
-            if too_late:
-                self._too_late("reviews", state, events, k, time_ms, mark)
-                continue
             row, record = events.rows[k], events.records[k]
-            key, crc = row.review_id, zlib.crc32(record.value or b"")
-            before = memory.reviews.get(key)
-            if before is not None and not state.may_forget("reviews", before.time_ms, mark):
-                self._repeated("reviews", state, events, k, key, before.crc == crc)
-                continue
             memory.review(key, time_ms, crc, self.hash_of(record, key))
             seen = memory.seen.get(row.prediction_id)
             decision = class_name(row.final_decision)
@@ -312,23 +305,45 @@ class Intake:
         An id is known in the partition where it came before, and the key is the model's.
         """
         kept = self._in_time("approvals", events)
-        times, appended = events.times[kept], events.appended[kept]
-        now = self.marks.told("approvals", state.id, appended)
-        late, memory = state.forgotten("approvals", times, now), state.memory
-        memory.fetch_approvals([events.rows[k].approval_id for k in kept.tolist()])
-        for k, time_ms, too_late, mark in zip(
-            kept.tolist(), times.tolist(), late.tolist(), now.tolist(), strict=True
+        now = self.marks.told("approvals", state.id, events.appended[kept])
+        memory = state.memory
+        ids = [events.rows[k].approval_id for k in kept.tolist()]
+        memory.fetch_approvals(ids)
+        for k, key, time_ms, _, crc in self._fresh(
+            "approvals", state, events, kept, ids, now, memory.approvals
         ):
-            if too_late:
-                self._too_late("approvals", state, events, k, time_ms, mark)
-                continue
-            key, crc = events.rows[k].approval_id, zlib.crc32(events.records[k].value or b"")
-            before = memory.approvals.get(key)
-            if before is not None and not state.may_forget("approvals", before.time_ms, mark):
-                self._repeated("approvals", state, events, k, key, before.crc == crc)
-                continue
             memory.approval(key, time_ms, crc, self.hash_of(events.records[k], key))
             self.accounting.add("approvals", "counted")
+
+    def _fresh(
+        self,
+        topic: str,
+        state: ModelState,
+        events: Singles,
+        kept: Indexes,
+        ids: Sequence[str],
+        found: Times,
+        known: Mapping[str, Known],
+    ) -> Iterator[tuple[int, str, int, int, int]]:
+        """Of the kept events, those that are neither too late nor known by their id.
+
+        Each with its position, id, time, the watermark that it `found`, and its record's CRC;
+        whoever takes one makes it known before the next is asked for.
+        """
+        times = events.times[kept]
+        late = state.forgotten(topic, times, found)
+        for k, key, time_ms, too_late, mark in zip(
+            kept.tolist(), ids, times.tolist(), late.tolist(), found.tolist(), strict=True
+        ):
+            if too_late:
+                self._too_late(topic, state, events, k, time_ms, mark)
+                continue
+            crc = zlib.crc32(events.records[k].value or b"")
+            before = known.get(key)
+            if before is not None and not state.may_forget(topic, before.time_ms, mark):
+                self._repeated(topic, state, events, k, key, before.crc == crc)
+                continue
+            yield k, key, time_ms, mark, crc
 
     def _waits(self, record: Record, key: str) -> Trace:
         left = trace(record, self.redaction)

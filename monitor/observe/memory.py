@@ -63,6 +63,12 @@ class Memory:
         self._predictions = Remembered(self.store, model_id, ("p", "h", "c"), seen_row)
         self._reviews = Remembered(self.store, model_id, ("r", "i", "d"), known_row)
         self._approvals = Remembered(self.store, model_id, ("a", "b", "e"), known_row)
+        #: What is remembered by id, in the order in which times of forgetting are given.
+        self._by_id: tuple[Remembered[Seen] | Remembered[Known], ...] = (
+            self._predictions,
+            self._reviews,
+            self._approvals,
+        )
         self._labels = Waiting()
         self._waiting_reviews = Waiting()
         self._kinds = (("w", self._labels), ("v", self._waiting_reviews))
@@ -136,10 +142,9 @@ class Memory:
                 yield key, label, waiting.traces[label.offset]
 
     @property
-    def forgotten_ms(self) -> tuple[int, int, int]:
+    def forgotten_ms(self) -> tuple[int, ...]:
         """Before which times predictions, reviews and approvals are forgotten."""
-        kinds = self._predictions, self._reviews, self._approvals
-        return tuple(kind.forgotten_ms for kind in kinds)  # type: ignore[return-value]
+        return tuple(one.forgotten_ms for one in self._by_id)
 
     # -- what comes ----------------------------------------------------------------------------
 
@@ -212,22 +217,22 @@ class Memory:
 
     def orphans(self, before_ms: int) -> dict[str, Waited]:
         """Take out labels that came before a time and whose prediction never came."""
-        gone = self._labels.over(before_ms)
+        gone = self._labels.orphans(before_ms)
         self._change.orphans += gone
-        return {key: self._labels.give_up(key) for key in gone}
+        return gone
 
     def orphan_reviews(self, before_ms: int) -> dict[str, Waited]:
         """Take out reviews that came before a time and whose prediction never came."""
-        gone = self._waiting_reviews.over(before_ms)
+        gone = self._waiting_reviews.orphans(before_ms)
         self._change.orphan_reviews += gone
-        return {key: self._waiting_reviews.give_up(key) for key in gone}
+        return gone
 
     # -- flushes -------------------------------------------------------------------------------
 
     @property
     def sweeping(self) -> bool:
         """Whether the next flush has something to do though nothing happens until then."""
-        return self._predictions.sweeping or self._reviews.sweeping or self._approvals.sweeping
+        return any(one.sweeping for one in self._by_id)
 
     def drain(self) -> list[bytes]:
         """What is new since the last call, as records of the log; `writes` is for the store."""
@@ -242,9 +247,8 @@ class Memory:
     def committed(self) -> None:
         """The store has been told: at hand stays only what has changed since."""
         self.writes = {}
-        self._predictions.committed()
-        self._reviews.committed()
-        self._approvals.committed()
+        for one in self._by_id:
+            one.committed()
 
     def _written(self, change: Change) -> Writes:
         writes: Writes = {}
@@ -257,12 +261,7 @@ class Memory:
                 waited = waiting.row(key)
                 writes[row_key(self.model_id, kind, key)] = row(waited) if waited else None
         if self._forgets:
-            now = Forgotten(
-                self._predictions.forgotten_ms,
-                self._reviews.forgotten_ms,
-                self._approvals.forgotten_ms,
-            )
-            writes[row_key(self.model_id, "f")] = row(now)
+            writes[row_key(self.model_id, "f")] = row(Forgotten(*self.forgotten_ms))
             self._forgets = False
         return writes
 
@@ -272,10 +271,9 @@ class Memory:
         """Take up what the store has."""
         (forgotten,) = self.store.get([row_key(self.model_id, "f")])
         if forgotten is not None:
-            held = _forgotten(forgotten)
-            self._predictions.forgotten_ms = held.predictions_ms
-            self._reviews.forgotten_ms = held.reviews_ms
-            self._approvals.forgotten_ms = held.approvals_ms
+            times = msgspec.structs.astuple(_forgotten(forgotten))
+            for one, before_ms in zip(self._by_id, times, strict=True):
+                one.forgotten_ms = before_ms
         for kind, waiting in self._kinds:
             prefix = row_key(self.model_id, kind)
             for at, value in self.store.scan(prefix):
@@ -335,11 +333,8 @@ class Memory:
             self._predictions.dirty.add(key)
 
     def _forget(self, before_ms: int, reviews_before_ms: int, approvals_before_ms: int) -> bool:
+        before = before_ms, reviews_before_ms, approvals_before_ms
         # All of them, whatever the first says.
-        forgets = [
-            self._predictions.forget(before_ms),
-            self._reviews.forget(reviews_before_ms),
-            self._approvals.forget(approvals_before_ms),
-        ]
+        forgets = [one.forget(ms) for one, ms in zip(self._by_id, before, strict=True)]
         self._forgets |= any(forgets)
         return any(forgets)

@@ -90,13 +90,6 @@ class Left:
         held = self.rows.get(PARTITION_KEY)
         return PartitionRow([], {}) if held is None else partition_row(held)
 
-    def over(self, pane: OutcomePane) -> bool:
-        """Whether an outcome pane is over here: then what was sent of it last stands for good."""
-        model = self.models[pane.model_id]
-        marks = Watermarks({pane.model_id: model.spec.disorder_ms})
-        marks.restore(one for one in self.row.greatest if one[1] == pane.model_id)
-        return pane.start_ms + model.spec.pane_ms <= closed(model, marks)
-
 
 class _Waits(NamedTuple):
     """A label or review that waits: where it stood, the id of its prediction, and its trace."""
@@ -125,7 +118,8 @@ class Migration:
         self.models = sorted({model for one in left for model in one.memories})
         #: What was carried over, by kind: predictions, reviews and approvals, and what waits.
         self.carried: Counter[str] = Counter()
-        self._accounting = [Accounting.from_rows(one.row.accounting) for one in left]
+        self._known = [one.row for one in left]
+        self._accounting = [Accounting.from_rows(row.accounting) for row in self._known]
         self._accounting += [Accounting() for _ in range(len(left), partitions)]
         #: Outcome panes that were open, by model, version and start.
         self._open: dict[tuple[str, str, int], OutcomePane] = {}
@@ -174,16 +168,15 @@ class Migration:
             if of in self._open:
                 self._needed[at].add(of)
             yield from full(at, "predictions", 1 + len(seen.chain))
-        for key, known in memory.known_reviews():
-            at = self._home(source, model, key, known.hashed)
-            made[at].reviews.append((key, known.time_ms, known.crc))
-            made[at].review_hashes.append(known.hashed)
-            yield from full(at, "reviews")
-        for key, known in memory.known_approvals():
-            at = self._home(source, model, key, known.hashed)
-            made[at].approvals.append((key, known.time_ms, known.crc))
-            made[at].approval_hashes.append(known.hashed)
-            yield from full(at, "approvals")
+        for kind, hashes, known in (
+            ("reviews", "review_hashes", memory.known_reviews()),
+            ("approvals", "approval_hashes", memory.known_approvals()),
+        ):
+            for key, one in known:
+                at = self._home(source, model, key, one.hashed)
+                getattr(made[at], kind).append((key, one.time_ms, one.crc))
+                getattr(made[at], hashes).append(one.hashed)
+                yield from full(at, kind)
         for at, change in enumerate(made):
             if sizes[at]:
                 yield from ((at, record) for record in pack_change(change))
@@ -261,7 +254,7 @@ class Migration:
 
     def rows(self, partition: int) -> dict[bytes, bytes]:
         """The rows of a partition; the log must have been asked for."""
-        known = [one.row for one in self.left]
+        known = self._known
         if partition < len(self.left):
             rows, row = dict(self.left[partition].rows), known[partition]
         else:
@@ -273,8 +266,9 @@ class Migration:
                 read=_earliest([one.read for one in known]),
                 sent=_least([one.sent for one in known]),
             )
-        row.accounting = self._accounting[partition].to_rows()
+        row = msgspec.structs.replace(row, accounting=self._accounting[partition].to_rows())
         rows[PARTITION_KEY] = encode_row(row)
+        over = self._over(partition)
         for of in self._needed[partition]:
             pane = msgspec.structs.replace(
                 self._open[of],
@@ -282,9 +276,21 @@ class Migration:
                 predictions=0,
                 counts=cleared(self._open[of].counts),
             )
-            if partition >= len(self.left) or not self.left[partition].over(pane):
+            if pane.start_ms > over.get(pane.model_id, pane.start_ms - 1):
                 rows.setdefault(row_key(pane), encode(pane))
         return rows
+
+    def _over(self, partition: int) -> dict[str, int]:
+        """By model, up to which start outcome panes are over in a partition, in ms.
+
+        What was sent of those last stands for good. In a new partition none are.
+        """
+        if partition >= len(self.left):
+            return {}
+        models = self.left[partition].models
+        marks = Watermarks({name: model.spec.disorder_ms for name, model in models.items()})
+        marks.restore(one for one in self._known[partition].greatest if one[1] in models)
+        return {name: closed(model, marks) - model.spec.pane_ms for name, model in models.items()}
 
 
 def _renumbered(seen: Seen) -> list[Label]:

@@ -109,7 +109,7 @@ class Monitored:
     @property
     def lateness_ms(self) -> int:
         """How long after a pane's end its events are still taken: the widest of all windows'."""
-        return max((window.allowed_lateness_ms for window in self.spec.windows), default=0)
+        return self.spec.lateness_ms
 
 
 def _kinds(periods: tuple[Period, ...]) -> dict[str, str]:

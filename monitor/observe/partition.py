@@ -185,7 +185,7 @@ class ObservePartition:
         flush.outputs += self.splitter.drain(heartbeat, self._read)
         flush.rows[PARTITION_KEY] = encode_row(
             PartitionRow(
-                [(t, m, n) for (t, m), n in self.marks.greatest.items()],
+                self.marks.to_row(),
                 self.accounting.to_rows(),
                 past=[(t, m, n) for (t, m), n in past.items()],
                 read=self._read,

@@ -10,13 +10,13 @@ sooner than others, so its event times say little; each source sends its own wat
 events that they promise, and the model's time is that of the source which is furthest behind.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 
-from monitor.observe.batch import Place, Singles
+from monitor.observe.batch import Singles
 from monitor.observe.columnar import Columnar
 from monitor.observe.intake import Step, believable
 from monitor.observe.state import ModelState, boundaries
@@ -109,7 +109,7 @@ class Splitter:
 
     def take(self, topic: str, state: ModelState, rows: Sequence[Any], batch: Singles) -> None:
         """Send on events of a record each."""
-        self._advance(topic, state, batch, batch.places)
+        self._advance(topic, state, batch)
         for row, record in zip(rows, batch.records, strict=True):
             key = row.prediction_id
             if topic != "predictions":
@@ -118,19 +118,13 @@ class Splitter:
 
     def take_columnar(self, topic: str, state: ModelState, batch: Columnar) -> None:
         """Send on a columnar record, whole."""
-        self._advance(topic, state, batch, batch.places)
+        self._advance(topic, state, batch)
         self._carry(topic, batch.batch_id, batch.record)
 
-    def _advance(
-        self,
-        topic: str,
-        state: ModelState,
-        batch: Singles | Columnar,
-        places: Callable[[Any], list[Place]],
-    ) -> None:
+    def _advance(self, topic: str, state: ModelState, batch: Singles | Columnar) -> None:
         kept = np.flatnonzero(believable(batch))
         found = self.marks.advance(topic, state.id, batch.times[kept])
-        self.step(topic, state.id, lambda: places(kept), found)
+        self.step(topic, state.id, lambda: batch.places(kept), found)
 
     def _carry(self, topic: str, key: str, record: Record) -> None:
         value = record.value or b""
@@ -161,13 +155,11 @@ class Splitter:
 
     def to_row(self) -> Greatest:
         """How far time has come, as `restore` takes it up."""
-        return [(topic, model, n) for (topic, model), n in self.marks.greatest.items()]
+        return self.marks.to_row()
 
     def restore(self, greatest: Greatest) -> None:
         """Take up how far time had come."""
-        self.marks.greatest = {
-            (topic, model): n for topic, model, n in greatest if model in self.states
-        }
+        self.marks.restore(one for one in greatest if one[1] in self.states)
 
 
 class Origins:

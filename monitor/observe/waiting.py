@@ -59,12 +59,13 @@ class Waiting:
         chain = self.chains.pop(key, ())
         return Waited(chain, [self.traces.pop(label.offset) for label in chain])
 
-    def over(self, before_ms: int) -> list[str]:
-        """Ids for which nothing waits that was made at or after a time.
+    def orphans(self, before_ms: int) -> dict[str, Waited]:
+        """Take out what waits for predictions of which nothing was said at or after a time.
 
         A chain is judged by its last, so that all that was said of one prediction shares a fate.
         """
-        return [key for key, chain in self.chains.items() if chain[-1].timestamp < before_ms]
+        over = [key for key, chain in self.chains.items() if chain[-1].timestamp < before_ms]
+        return {key: self.give_up(key) for key in over}
 
     def row(self, key: str) -> Waited | None:
         """The row of an id in the store; None where nothing waits."""

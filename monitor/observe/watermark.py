@@ -45,6 +45,10 @@ class Watermarks:
         self.greatest = {(topic, model): n for topic, model, n in greatest}
         self.moved |= {model for _, model in self.greatest}
 
+    def to_row(self) -> list[tuple[str, str, int]]:
+        """How far time has come, as `restore` takes it up."""
+        return [(topic, model, n) for (topic, model), n in self.greatest.items()]
+
     def _move(self, topic: str, model_id: str, to_ms: int) -> None:
         self.greatest[topic, model_id] = to_ms
         self.moved.add(model_id)
@@ -119,9 +123,7 @@ class Watermarks:
         before = self.greatest.get((topic, model_id), UNHEARD)
         running = np.maximum.accumulate(np.concatenate(([before], times)))
         self._move(topic, model_id, int(running[-1]))
-        found = running[:-1]
-        settled = (found == END) | (found == UNHEARD)
-        return np.where(settled, found, found - self.disorder_ms[model_id])
+        return _behind(running[:-1], self.disorder_ms[model_id])
 
     def advance_rows(self, topic: str, models: Sequence[str], rows: Grouped, times: Times) -> Times:
         """The same of rows of many models, all at once; `models` are their ids by number."""
@@ -138,9 +140,7 @@ class Watermarks:
         which = np.searchsorted(rows.models, rows.of)
         led = np.array([model_id in self.led for model_id in mine])[which]
         found = np.where(led, before[which], found)
-        disorder = np.array([self.disorder_ms[model_id] for model_id in mine])[which]
-        settled = (found == END) | (found == UNHEARD)
-        return np.where(settled, found, found - disorder)
+        return _behind(found, np.array([self.disorder_ms[model_id] for model_id in mine])[which])
 
     def newest(self, models: Iterable[str]) -> int:
         """The greatest event time of predictions of any of these models."""
@@ -181,6 +181,12 @@ class Watermarks:
     def by_model(self, topic: str, models: Iterable[str]) -> dict[str, int]:
         """The watermarks of the models that were heard on a topic."""
         return {m: self.of(topic, m) for m in models if (topic, m) in self.greatest}
+
+
+def _behind(greatest: Times, disorder_ms: int | Times) -> Times:
+    """The watermarks that stand behind event times: `Watermarks.behind` of many."""
+    settled = (greatest == END) | (greatest == UNHEARD)
+    return np.where(settled, greatest, greatest - disorder_ms)
 
 
 def closed(model: Monitored, marks: Watermarks) -> int:

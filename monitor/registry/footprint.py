@@ -65,9 +65,8 @@ def footprint(spec: ModelSpec, partitions: int) -> Footprint | None:
     """
     if spec.expected_rate is None or not spec.remembers:
         return None
-    lateness = max((w.allowed_lateness_ms for w in spec.windows), default=0)
     # Forgotten by the hour, once the pane and the hour are over.
-    horizon_ms = spec.join_ms + lateness + spec.pane_ms + HOUR_MS
+    horizon_ms = spec.join_ms + spec.lateness_ms + spec.pane_ms + HOUR_MS
     return Footprint(spec.expected_rate * horizon_ms / 1000 / partitions)
 
 

@@ -187,6 +187,11 @@ class ModelSpec(Struct, frozen=True, kw_only=True):
         return declared.max_delay_ms if declared else None
 
     @property
+    def lateness_ms(self) -> int:
+        """How long after a pane's end its events are still taken: the widest of all windows'."""
+        return max((window.allowed_lateness_ms for window in self.windows), default=0)
+
+    @property
     def join_ms(self) -> int:
         """How long a prediction is remembered for what may yet be said of it; 0 without joins."""
         return max(self.labels.max_delay_ms if self.labels else 0, self.review_delay_ms or 0)

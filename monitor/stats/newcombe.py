@@ -62,7 +62,12 @@ def newcombe(
 
 def check_proportion(count: float, rows: float, confidence: float) -> None:
     """Raise ValueError for what is no proportion, or no confidence."""
-    if not 0 <= count <= rows:
-        raise ValueError(f"{count} of {rows} rows is no proportion; give 0 <= count <= rows")
+    check_counts(count, rows)
     if not 0 < confidence < 1:
         raise ValueError(f"confidence {confidence} must lie between 0 and 1, like 0.95")
+
+
+def check_counts(count: float, rows: float) -> None:
+    """Raise ValueError for a count that is not of so many rows."""
+    if not 0 <= count <= rows:
+        raise ValueError(f"{count} of {rows} rows is no proportion; give 0 <= count <= rows")

@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass
 
+from monitor.stats.newcombe import check_counts
+
 
 @dataclass(frozen=True, slots=True)
 class TwoProportions:
@@ -28,9 +30,8 @@ def two_proportions(
     >>> round(found.z, 6), round(found.p_value, 6)
     (1.798472, 0.072102)
     """
-    for part, whole in ((count, rows), (other_count, other_rows)):
-        if not 0 <= part <= whole:
-            raise ValueError(f"{part} of {whole} rows is no proportion; give 0 <= count <= rows")
+    check_counts(count, rows)
+    check_counts(other_count, other_rows)
     if rows == 0 or other_rows == 0:
         return None
     difference = count / rows - other_count / other_rows

@@ -39,7 +39,7 @@ class Horizons:
     @classmethod
     def of(cls, config: Config) -> "Horizons":
         """The horizons of a configuration's models, never below the defaults."""
-        lateness = (w.allowed_lateness_ms for model in config.models for w in model.windows)
+        lateness = (model.lateness_ms for model in config.models)
         joins = (model.join_ms for model in config.models)
         return cls(max(cls().lateness_ms, *lateness, 0), max(cls().joins_ms, *joins, 0))
 
