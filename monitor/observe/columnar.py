@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
+from struct import error as StructError
+from struct import pack
 from typing import Annotated, Any, Literal
 from zlib import crc32
 
@@ -110,7 +112,7 @@ class Columnar:
             elif subject == "prediction" and isinstance(value, list):
                 out[:] = floats(value)
             else:
-                out[:] = value  # None becomes NaN
+                out[:] = _numbers(value)
         texts = [self._read[subject] for subject in columns.categorical]
         self.of: Indexes = np.full(rows, number)
         layouts = shape.layouts(self.of, times)
@@ -271,6 +273,16 @@ class _Reader:
             return np.array(each, dtype=np.int64)
         except TypeError:  # some are texts
             return np.array([event_ms(time) for time in each], dtype=np.int64)
+
+
+def _numbers(column: Column) -> Column:
+    """The same for an array to take up, which makes None NaN: packed, unless there is any."""
+    if isinstance(column, list):
+        try:
+            return np.frombuffer(pack(f"{len(column)}d", *column))
+        except StructError:
+            pass
+    return column
 
 
 def _listed(column: Column | None) -> list[Any]:

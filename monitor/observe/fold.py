@@ -1,8 +1,8 @@
 """Columns to panes: blocks of rows pile up and are binned together, once a flush.
 
-Binning a column costs a search for every edge (long columns, sorted first) or for every value
-(short ones): piling columns up until a flush makes the first the usual case on a busy stream. Where
-many models share the stream their columns stay short, and the values of all are searched together.
+A call of numpy costs as much as a thousand values, so columns are piled up until a flush: that
+makes them long on a busy stream. Where many models share it they stay short, and the values of all
+are searched together.
 """
 
 from collections.abc import Sequence
@@ -19,8 +19,8 @@ from monitor.stats.grid import NumericGrid
 
 Counts = npt.NDArray[np.integer[Any]]
 PaneKey = tuple[str, int]
-#: Above this many rows a group, sorting the column beats searching each value.
-SORT_FROM = 512
+#: From this many rows of a group on, a call for each of its columns costs less than the search.
+LONG_FROM = 512
 #: Values searched in one go: they stay in the cache, and memory is bounded.
 VALUES_AT_ONCE = 1 << 14
 
@@ -143,12 +143,12 @@ class Fold:
             dtype=np.intp,
         ).reshape(-1, 2)
         ends = np.cumsum(rows)
-        for n in np.flatnonzero(rows >= SORT_FROM).tolist():
+        for n in np.flatnonzero(rows >= LONG_FROM).tolist():
             mine = slice(int(ends[n] - rows[n]), int(ends[n]))
             errors = wrong[(wrong[:, 0] >= mine.start) & (wrong[:, 0] < mine.stop), 1]
             counted = shape.counted[of[mine.start]]
-            _sorted(numbers[:, mine], codes[:, mine], counted, errors.tolist(), into[n])
-        short = np.flatnonzero(rows[group] < SORT_FROM)
+            _long(numbers[:, mine], codes[:, mine], counted, errors.tolist(), into[n])
+        short = np.flatnonzero(rows[group] < LONG_FROM)
         at_once = max(1, VALUES_AT_ONCE // shape.columns)
         for first in range(0, len(short), at_once):
             some = short[first : first + at_once]
@@ -175,7 +175,7 @@ class Fold:
         return slots
 
 
-def _sorted(
+def _long(
     numbers: Floats, codes: Codes, counted: Counted, errors: list[int], counts: Counts
 ) -> None:
     """Count long columns of one pane; `errors` has the column of each mistyped value."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from monitor.baselines.build import build_baseline
 from monitor.observe.decode import Decoder
-from monitor.observe.fold import SORT_FROM, Fold, Pane, PaneKey
+from monitor.observe.fold import LONG_FROM, Fold, Pane, PaneKey
 from monitor.observe.model import Monitored
 from monitor.registry.specs import ModelSpec
 from monitor.stats.grid import NumericGrid
@@ -132,10 +132,10 @@ def many(n: int, hours: int, seed: int = 1) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize(
     ("rows", "hours"),
-    [(2 * SORT_FROM, 2), (2 * SORT_FROM - 1, 2), (SORT_FROM, 1), (SORT_FROM - 1, 1), (900, 300)],
+    [(2 * LONG_FROM, 2), (2 * LONG_FROM - 1, 2), (LONG_FROM, 1), (LONG_FROM - 1, 1), (900, 300)],
 )
-def test_sorting_columns_and_searching_values_count_alike(rows: int, hours: int) -> None:
-    """Few large panes are sorted, many small ones are searched: both sides of the limit."""
+def test_long_columns_and_short_ones_count_alike(rows: int, hours: int) -> None:
+    """Few large panes column by column, many small ones together: both sides of the limit."""
     events = many(rows, hours)
     panes: dict[PaneKey, Pane] = {}
     fold_of(*decoded(events), panes)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from monitor.baselines.baseline import Baseline
 from monitor.baselines.build import build_baseline
 from monitor.observe.decode import Decoder
-from monitor.observe.fold import SORT_FROM, Fold, Pane, PaneKey
+from monitor.observe.fold import LONG_FROM, Fold, Pane, PaneKey
 from monitor.observe.model import Monitored
 from monitor.stats.grid import CategoricalGrid, NumericGrid
 from tests.observe.stream import HOUR, T0, baseline, log, prediction, spec
@@ -131,7 +131,7 @@ def test_long_columns_are_counted_in_the_grid_that_holds_at_their_time() -> None
         event(n, hour * HOUR + k, *values[k % 3], "yes")
         for n in range(len(MODELS))
         for hour in range(6)
-        for k in range(SORT_FROM + 3)
+        for k in range(LONG_FROM + 3)
     ]
     assert found(events) == expected(events)
 
