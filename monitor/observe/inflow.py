@@ -67,6 +67,8 @@ class Inflow:
         self.by_number = list(states.values())
         #: Models of which anything has been read since somebody last looked, by number.
         self.taken: set[int] = set()
+        #: Whether what refers to a prediction is looked for, of any model.
+        self._joined = any(state.reviewed for state in self.by_number)
         self._number = {model: n for n, model in enumerate(states)}
         self._shape = {n: k for k, shape in enumerate(decoder.shapes) for n in shape.members}
 
@@ -191,7 +193,7 @@ class Inflow:
                 self.intake.approvals(state, singles)
 
     def _misplaced_of(self, topic: str, group: Group) -> None:
-        if self.placement.clean:
+        if self.placement.clean(self._joined):
             return
         mine: dict[int, list[Record]] = {}
         for number, record in zip(group.of, group.records, strict=True):

@@ -71,15 +71,18 @@ class Placement:
         #: Misplaced records by topic and model, since the partition's first record.
         self.counts: Counter[tuple[str, str]] = Counter()
         self._astray: frozenset[int] = frozenset()
+        #: Whether a record of the chunk has no key, which matters where there are partitions.
+        self._unkeyed = False
 
     def verify(self, records: Sequence[Record]) -> None:
         """Look at a chunk; `misplaced` is then asked of its records, model by model."""
-        self._astray = self.astray(records)
+        keyed = [record for record in records if record.key is not None]
+        self._unkeyed = self.partitions > 1 and len(keyed) < len(records)
+        self._astray = self.astray(keyed)
 
-    @property
-    def clean(self) -> bool:
-        """Whether every record of the chunk lies where it should."""
-        return not self._astray
+    def clean(self, joins: bool) -> bool:
+        """Whether every record of the chunk lies where it should (see `misplaced`)."""
+        return not (self._astray or (joins and self._unkeyed))
 
     def hash_of(self, record: Record, name: str | None) -> int | None:
         """The hash of a record's key, to be remembered beside the id that it brought.
@@ -99,29 +102,26 @@ class Placement:
 
         Without a key a record may lie anywhere, unless it is to be joined.
         """
-        if not self._astray:
+        if self.clean(joins):
             return ()
-        found = [r for r in records if r.offset in self._astray and (joins or r.key is not None)]
+        unkeyed, astray = joins and self._unkeyed, self._astray
+        found = [r for r in records if r.offset in astray or (unkeyed and r.key is None)]
         if found:
             self.counts[topic, model_id] += len(found)
         return found
 
-    def astray(self, records: Sequence[Record]) -> frozenset[int]:
-        """Offsets of the records that their key puts elsewhere, and of those without a key.
+    def astray(self, keyed: Sequence[Record]) -> frozenset[int]:
+        """Offsets of the records that their keys put elsewhere.
 
         All of a chunk are hashed at once: one by one they would cost more than their decoding.
         """
-        if self.partitions == 1:
+        if self.partitions == 1 or not keyed:
             return frozenset()
-        keys = [record.key for record in records]
-        unkeyed = [n for n, key in enumerate(keys) if key is None] if None in keys else []
-        for n in unkeyed:
-            keys[n] = b""
-        elsewhere = _partitions(keys, self.partitions) != self.source  # type: ignore[arg-type]
-        elsewhere[unkeyed] = True
+        keys = [record.key or b"" for record in keyed]
+        elsewhere = _partitions(keys, self.partitions) != self.source
         if not elsewhere.any():
             return frozenset()
-        return frozenset(records[n].offset for n in np.flatnonzero(elsewhere).tolist())
+        return frozenset(keyed[n].offset for n in np.flatnonzero(elsewhere).tolist())
 
 
 def _partitions(keys: Sequence[bytes], partitions: int) -> npt.NDArray[np.uint32]:

@@ -89,7 +89,8 @@ def build(
         topic_allow_declare=False,
         topic_partitions=kafka.partitions,
         topic_replication_factor=kafka.replication,
-        broker_commit_interval=1.0,
+        # For those who look at the group from outside: what we go by is in our own state.
+        broker_commit_interval=5.0,
         # The shortest that every broker allows: so long are the partitions of a lost machine idle.
         broker_session_timeout=6.0,
         broker_heartbeat_interval=2.0,
@@ -164,6 +165,8 @@ def _agent(app: WatchkeeperApp, topic: str, partitions: int) -> None:
                 event.ack()
                 continue
             await app.runner.process(topic, event.message.partition, chunk, event)
+            # Faust holds it until it is acknowledged, which may be seconds from now.
+            chunk.clear()
 
 
 class Worker(faust.Worker):  # type: ignore[misc]

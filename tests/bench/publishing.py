@@ -23,10 +23,11 @@ def published(bootstrap: str, setup: Setup, count: int) -> None:
     asyncio.run(create_topics(spec, setup.namespace))
     records = workload.records(count, setup.form, setup.models, setup.pace)
     asyncio.run(publish(bootstrap, setup, records))
+    asyncio.run(end(bootstrap, setup))
 
 
 async def publish(bootstrap: str, setup: Setup, records: Iterable[bytes]) -> None:
-    """Write records in batches, round robin over the partitions, and the stream's end."""
+    """Write records in batches, round robin over the partitions."""
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, max_batch_size=BATCH_BYTES)
     await producer.start()
     topic = f"{setup.namespace}.predictions"
@@ -50,6 +51,15 @@ async def publish(bootstrap: str, setup: Setup, records: Iterable[bytes]) -> Non
                     raise AssertionError(f"a record of {len(record)} bytes does not fit a batch")
         await send()
         await asyncio.gather(*sent)
+    finally:
+        await producer.stop()
+
+
+async def end(bootstrap: str, setup: Setup) -> None:
+    """Write that the stream of each model has ended."""
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
+    await producer.start()
+    try:
         for model in workload.names(setup.models):
             end = json.dumps({"type": "end_of_stream", "model_id": model}).encode()
             await asyncio.gather(

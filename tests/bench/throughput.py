@@ -28,7 +28,7 @@ from monitor.registry.specs import KafkaSpec
 from tests.bench import workload
 from tests.bench.meter import Workers
 from tests.bench.outputs import QUIET_S, check, judged
-from tests.bench.publishing import publish, renew
+from tests.bench.publishing import end, publish, renew
 from tests.bench.setup import Setup
 
 #: All partitions have flushed once by then.
@@ -135,7 +135,8 @@ def speed(bootstrap: str, setup: Setup, count: int) -> Speed:
 def cost(bootstrap: str, setup: Setup, records: Sequence[bytes]) -> float:
     """CPU µs of the workers for each of these events, until all are counted.
 
-    Windows that close meanwhile are in it; those that the stream's end closes, all at once, aren't.
+    Windows that close meanwhile are in it; those that the stream's end closes, all at once, aren't:
+    it is told only then.
     """
     kafka, count = KafkaSpec(bootstrap=bootstrap, partitions=setup.partitions), len(records)
     asyncio.run(renew(kafka, setup.namespace, inputs=True))
@@ -144,6 +145,7 @@ def cost(bootstrap: str, setup: Setup, records: Sequence[bytes]) -> float:
         began = time.time() * 1000
         asyncio.run(publish(bootstrap, setup, records))
         counted = asyncio.run(counted_over_time(bootstrap, setup, count))
+        asyncio.run(end(bootstrap, setup))
         check(asyncio.run(judged(bootstrap, setup, count)), setup, count)
         if workers.owned_ms > began:
             raise AssertionError("partitions moved from one worker to another meanwhile")

@@ -747,31 +747,47 @@ def test_what_a_flush_writes_goes_to_the_broker_in_few_requests(
 
 
 def test_flushes_of_a_stage_together_take_a_fifth_of_the_time() -> None:
-    """What evaluate has to tell does not wait for the work that observe has."""
+    """What evaluate has to tell does not wait for the work that observe has.
+
+    Those for which nobody waits take a twentieth, what the client does for each included.
+    """
     light = replace(STAGE, name="light", topics=("light",))
     runner = Runner([STAGE, light], "n", 2, {})
-    assert runner._rests() == {"sum": 0.0, "light": 0.0}
+    assert runner._rests() == {"sum": (0.0, 0.0), "light": (0.0, 0.0)}
     for stage, n, work in (("sum", 0, 0.1), ("sum", 1, 0.3), ("light", 0, 0.01)):
         runner.owners[stage, n] = SimpleNamespace(work=work)  # type: ignore[assignment]
-    assert runner._rests() == pytest.approx({"sum": 2.0, "light": 0.05})
+    of_each = module.TRANSACTION_S / 0.05
+    found = runner._rests()
+    assert found["sum"] == pytest.approx((2.0, 8.0 + 2 * of_each))
+    assert found["light"] == pytest.approx((0.05, 0.2 + of_each))
 
 
 @pytest.mark.parametrize(
-    ("since", "rest", "urgent", "pending", "beat", "due"),
+    ("since", "least", "durable", "urgent", "pending", "beat", "due"),
     [
-        (0.3, 0.0, True, 0, 0.0, True),
-        (0.1, 0.0, True, 0, 0.0, False),  # boundaries that follow closely share a flush
-        (0.3, 0.0, False, 3, 0.0, False),
-        (1.1, 0.0, False, 3, 0.0, True),
-        (1.1, 0.0, False, 0, 0.0, False),
-        (2.4, 2.5, True, 3, 9.0, False),
-        (2.6, 2.5, True, 3, 9.0, True),
-        (4.0, 0.0, False, 0, 4.9, False),
-        (4.0, 0.0, False, 0, 5.1, True),
+        (0.3, 0.0, 0.0, True, 0, 0.0, True),
+        (0.1, 0.0, 0.0, True, 0, 0.0, False),  # boundaries that follow closely share a flush
+        (0.3, 0.0, 0.0, False, 3, 0.0, False),
+        (1.1, 0.0, 0.0, False, 3, 0.0, True),
+        (1.1, 0.0, 0.0, False, 0, 0.0, False),
+        (2.4, 2.5, 9.0, True, 3, 9.0, False),
+        (2.6, 2.5, 9.0, True, 3, 9.0, True),
+        (2.4, 0.5, 2.5, True, 3, 0.0, True),  # somebody waits
+        (2.4, 0.5, 2.5, False, 3, 0.0, False),
+        (2.6, 0.5, 2.5, False, 3, 0.0, True),
+        (5.2, 0.5, 9.0, False, 3, 5.2, True),  # a heartbeat makes all durable
+        (4.0, 0.0, 0.0, False, 0, 4.9, False),
+        (4.0, 0.0, 0.0, False, 0, 5.1, True),
     ],
 )
 def test_when_a_flush_is_due(
-    since: float, rest: float, urgent: bool, pending: int, beat: float, due: bool
+    since: float,
+    least: float,
+    durable: float,
+    urgent: bool,
+    pending: int,
+    beat: float,
+    due: bool,
 ) -> None:
     now = 1000.0
     owner: Any = SimpleNamespace(
@@ -781,4 +797,4 @@ def test_when_a_flush_is_due(
         stage=STAGE,
         heartbeat_at=now - beat,
     )
-    assert module._due(owner, now, rest) is due
+    assert module._due(owner, now, least, durable) is due
