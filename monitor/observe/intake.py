@@ -32,6 +32,8 @@ Step = Callable[[str, str, Callable[[], list[Place]], Times], None]
 StepRows = Callable[[str, Indexes, Callable[[Indexes], list[Place]], Times], None]
 #: An event may be this far ahead of the broker's clock.
 FUTURE_MS = 5 * 60_000
+#: Versions and panes of which it is known which models have had them.
+ADMITTED = 16
 #: Corrections of one prediction; a producer that relabels for ever must not grow our memory.
 LABELS_LIMIT = 100
 
@@ -72,6 +74,8 @@ class Intake:
         self._ids = [state.id for state in states]
         self._pane_ms = np.array([state.pane_ms for state in states], dtype=np.int64)
         self._lateness_ms = np.array([state.lateness_ms for state in states], dtype=np.int64)
+        #: By version and number of the pane, counted in its model's own length.
+        self._admitted: dict[tuple[str, int], npt.NDArray[np.bool_]] = {}
         self._remembers = np.array([state.remembers for state in states], dtype=bool)
 
     def predictions(self, batch: Predictions) -> tuple[Block, Times, dict[str, set[PaneKey]]]:
@@ -119,6 +123,12 @@ class Intake:
         pane = block.times // length
         least = pane.min()
         span = int(pane.max() - least) + 1
+        known = None
+        if span == len(block.names) == 1:
+            # As most chunks are: which models have had this version in this pane is known already.
+            known = self._had(block.names[0], int(least))
+            if known[block.of].all():
+                return
         pairs = (block.of * span + (pane - least)) * len(block.names) + block.versions
         _, first = np.unique(pairs, return_index=True)
         first.sort()
@@ -130,10 +140,21 @@ class Intake:
         ):  # fmt: skip
             if states[model].admit(names[version], start) != names[version]:
                 beyond.append(pairs[n])
+            elif known is not None:
+                known[model] = True
         if beyond:
             other = np.int32(len(names))
             block.names = [*names, OTHER_VERSIONS]
             block.versions = np.where(np.isin(pairs, beyond), other, block.versions)
+
+    def _had(self, version: str, pane: int) -> npt.NDArray[np.bool_]:
+        """Which models, by number, are known to have a version in their pane of that number."""
+        known = self._admitted.get((version, pane))
+        if known is None:
+            known = self._admitted[version, pane] = np.zeros(len(self.states), dtype=bool)
+            if len(self._admitted) > ADMITTED:
+                del self._admitted[next(iter(self._admitted))]
+        return known
 
     def _remember(
         self,

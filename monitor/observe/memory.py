@@ -234,6 +234,16 @@ class Memory:
         """Whether the next flush has something to do though nothing happens until then."""
         return any(one.sweeping for one in self._by_id)
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing has happened since the last call of `settle`, and nothing is at hand."""
+        return not (
+            self._forgets
+            or any(one.at_hand or one.dirty or one.held.changed for one in self._by_id)
+            or any(waiting.dirty for _, waiting in self._kinds)
+            or self.sweeping
+        )
+
     def drain(self) -> list[bytes]:
         """What is new since the last call, as records of the log; `writes` is for the store."""
         return pack_change(self.settle())

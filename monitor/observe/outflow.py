@@ -67,10 +67,12 @@ class Outflow:
     def expire(self, state: ModelState, flush: Flush) -> None:
         """Give up labels and reviews whose prediction can no longer come."""
         mark = self.marks.of("predictions", state.id) - state.pane_ms
-        for topic, orphans in (
-            ("labels", state.memory.orphans(state.horizon("labels", mark))),
-            ("reviews", state.memory.orphan_reviews(state.horizon("reviews", mark))),
+        memory = state.memory
+        for topic, waiting, orphaned_before in (
+            ("labels", memory.waiting, memory.orphans),
+            ("reviews", memory.waiting_reviews, memory.orphan_reviews),
         ):
+            orphans = waiting and orphaned_before(state.horizon(topic, mark))
             if not orphans:
                 continue
             chains = {key: gone.chain for key, gone in orphans.items()}

@@ -82,6 +82,8 @@ class ObservePartition:
         #: What `boundaries` says of each watermark that evaluate is told, and what it was told.
         self._reached: dict[tuple[str, str], tuple[int, ...]] = {}
         self._told: dict[tuple[str, str], tuple[int, ...]] = {}
+        #: Models of which one has moved since what is past was forgotten last.
+        self._crossed: set[str] = set()
         #: Models of which a flush may have something to write: of all others nothing has changed.
         self._busy = set(self.states)
         #: The memories that the last flush wrote of.
@@ -139,7 +141,10 @@ class ObservePartition:
             for topic in ("predictions", "labels"):
                 if (topic, model) in self.marks.greatest:
                     mark = self.marks.of(topic, model)
-                    self._reached[topic, model] = boundaries(self.states[model], topic, mark)
+                    reached = boundaries(self.states[model], topic, mark)
+                    if self._reached.get((topic, model)) != reached:
+                        self._reached[topic, model] = reached
+                        self._crossed.add(model)
         self._busy |= moved
 
     def _changed(self) -> list[ModelState]:
@@ -163,7 +168,7 @@ class ObservePartition:
         for state in states:
             self._outflow.close(state, flush)
             self._outflow.expire(state, flush)
-        self._written = [state.memory for state in states]
+        self._written = [state.memory for state in states if not state.memory.idle]
         flush.log += self.cache.drain(self._written)
         for lost in self.losses.changed:
             rows.keep(self.losses.message(lost), flush)
@@ -175,7 +180,9 @@ class ObservePartition:
             self._outflow.tell(flush, states, offsets, self._read, past)
             self._told = dict(self._reached)
         for state in states:
-            self._outflow.forget(state, flush)
+            if state.id in self._crossed or ("predictions", state.id) not in self.marks.greatest:
+                self._outflow.forget(state, flush)
+        self._crossed = set()
         self._busy = {state.id for state in states if state.unfinished}
         for passed in self.losses.passed():
             if passed not in self.losses.changed:

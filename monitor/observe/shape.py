@@ -6,7 +6,6 @@ costs no more than a chunk of one.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
 from struct import Struct
 from struct import error as StructError
 from typing import Any
@@ -64,6 +63,7 @@ class Shape:
             if len(has) < self.columns:
                 self.some[n] = np.array(has, dtype=np.intp)
         self._slots = [Slots(grids) for grids in categories]
+        self._grids = self._all_grids()
 
     def column(self, layout: int, feature: str) -> int:
         """Which numeric column a feature is of the model whose layout this is."""
@@ -89,8 +89,7 @@ class Shape:
         found = grids.codes(which[:, layouts].ravel(), numbers.ravel())
         return found.reshape(numbers.shape)
 
-    @cached_property
-    def _grids(self) -> tuple[Indexes, Grids]:
+    def _all_grids(self) -> tuple[Indexes, Grids]:
         """All numeric grids, and which each layout has by column, int[columns, layouts]."""
         which = np.zeros((self.numbers, len(self.counted)), dtype=np.intp)
         grids: list[NumericGrid] = []

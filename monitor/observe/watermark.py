@@ -1,6 +1,6 @@
 """How far event time has come in one source partition, per model."""
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +25,7 @@ class Watermarks:
         self,
         disorder_ms: dict[str, int],
         alert_age_ms: Mapping[str, int] | None = None,
-        led: Container[str] = (),
+        led: Collection[str] = (),
     ) -> None:
         self.disorder_ms = disorder_ms
         #: Models whose time is told: their events come from several sources, and move nothing.
@@ -132,14 +132,16 @@ class Watermarks:
         if len(rows.models) == 1:  # as of a columnar record
             return self.advance(topic, models[rows.models[0]], times)
         mine = [models[n] for n in rows.models.tolist()]
-        before = np.array([self.greatest.get((topic, m), UNHEARD) for m in mine], dtype=np.int64)
+        of = [(topic, model_id) for model_id in mine]
+        before = np.array([self.greatest.get(one, UNHEARD) for one in of], dtype=np.int64)
         found, last = rows.greatest_before(times, before)
-        for model_id, greatest in zip(mine, last.tolist(), strict=True):
-            if model_id not in self.led:
-                self._move(topic, model_id, greatest)
         which = np.searchsorted(rows.models, rows.of)
-        led = np.array([model_id in self.led for model_id in mine])[which]
-        found = np.where(led, before[which], found)
+        if self.led:
+            told = np.array([model_id in self.led for model_id in mine])
+            found = np.where(told[which], before[which], found)
+            of, last = [one for one in of if one[1] not in self.led], last[~told]
+        self.greatest.update(zip(of, last.tolist(), strict=True))
+        self.moved.update(model_id for _, model_id in of)
         return _behind(found, np.array([self.disorder_ms[model_id] for model_id in mine])[which])
 
     def newest(self, models: Iterable[str]) -> int:

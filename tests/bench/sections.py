@@ -122,9 +122,7 @@ def _windows(figures: Figures, options: argparse.Namespace) -> None:
 def _cost(figures: Figures, options: argparse.Namespace, setups: dict[str, Setup]) -> None:
     """Take the CPU that an event costs under each setup: the same number over the same time."""
     made = {
-        setup.models: list(
-            workload.records(options.events // 2, "events", setup.models, setup.pace)
-        )
+        setup.models: list(workload.records(options.events, "events", setup.models, setup.pace))
         for setup in setups.values()
     }
     failed: dict[str, AssertionError] = {}

@@ -60,13 +60,13 @@ def test_a_flush_looks_at_no_model_of_which_nothing_has_changed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     looked: list[str] = []
-    forget = Outflow.forget
+    expire = Outflow.expire
 
     def noted(self: Outflow, state: ModelState, flush: Flush) -> None:
         looked.append(state.id)
-        forget(self, state, flush)
+        expire(self, state, flush)
 
-    monkeypatch.setattr(Outflow, "forget", noted)
+    monkeypatch.setattr(Outflow, "expire", noted)
     partition = ObservePartition(MODELS, 0, PARTITIONS)
     read(partition, NAMES, T0)
     partition.drain({}, True, ())

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 from aiokafka.partitioner import murmur2
+from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.record import MemoryRecords
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -45,9 +47,18 @@ class Producer:
         if self.fails:
             raise OSError("gone")
 
-    async def send(self, topic: str, value: Any, **where: Any) -> "asyncio.Future[Any]":
-        if topic == "ns.observe-state" and value is not None:
-            self.rows[where["key"]] = value
+    def create_batch(self) -> BatchBuilder:
+        return BatchBuilder(1 << 20, 0)
+
+    async def send_batch(
+        self, batch: BatchBuilder, topic: str, *, partition: int
+    ) -> "asyncio.Future[Any]":
+        if topic == "ns.observe-state":
+            written = MemoryRecords(bytes(batch._build())).next_batch()
+            self.rows |= {row.key: row.value for row in written if row.value is not None}
+        return await self.send()
+
+    async def send(self, *_: Any, **__: Any) -> "asyncio.Future[Any]":
         sent: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         sent.set_result(SimpleNamespace(timestamp=APPEND_MS, offset=0))
         return sent

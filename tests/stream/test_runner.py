@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import IllegalOperation, ProducerFenced
+from aiokafka.producer.message_accumulator import BatchBuilder
 from faust.types import TP
 
 from monitor.errors import BrokerError, Fenced, StaleCache, TopicMismatch
@@ -548,7 +549,10 @@ def test_a_producer_that_refuses_tells_why_by_what_it_did_not_deliver(
         async def begin_transaction(self) -> None:
             self.first = asyncio.get_running_loop().create_future()
 
-        async def send(self, *_: Any, **__: Any) -> Any:
+        def create_batch(self) -> BatchBuilder:
+            return BatchBuilder(1 << 20, 0)
+
+        async def send_batch(self, *_: Any, **__: Any) -> Any:
             if self.first.done():
                 raise IllegalOperation("Can't send messages while not in transaction")
             if delivery is None:
@@ -556,6 +560,8 @@ def test_a_producer_that_refuses_tells_why_by_what_it_did_not_deliver(
             else:
                 self.first.set_exception(delivery)
             return self.first
+
+        send = send_batch
 
     async def story() -> None:
         owner = Owner(STAGE, 0, Sum(0), Applied(1, {}), Producer(), "n")
@@ -650,10 +656,15 @@ def test_an_owner_waits_for_no_flush_of_another() -> None:
         async def begin_transaction(self) -> None:
             self.begun += 1
 
-        async def send(self, *_: Any, **__: Any) -> Any:
+        def create_batch(self) -> BatchBuilder:
+            return BatchBuilder(1 << 20, 0)
+
+        async def send_batch(self, *_: Any, **__: Any) -> Any:
             sent = asyncio.get_running_loop().create_future()
             sent.set_result(SimpleNamespace(timestamp=1, offset=0))
             return sent
+
+        send = send_batch
 
         async def commit_transaction(self) -> None:
             await self.answers.wait()
