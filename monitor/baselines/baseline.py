@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from monitor.baselines.outcomes import OTHER_CLASS, Outcomes, age_limits
+from monitor.baselines.own_windows import OwnWindows
 from monitor.errors import BaselineError
 from monitor.stats.grid import Counts, Grid, grid_from_dict
 from monitor.stats.layout import Column, Layout, fingerprint
@@ -23,9 +24,10 @@ _FEATURE = "feature/"
 class Baseline:
     """The reference of a model, immutable: windows are counted over `layout` and compared with it.
 
-    `reference` is int64[layout.width] over `rows` rows. `start_ms` and `end_ms` are the first and
-    last event time in it, None if unknown. `fingerprint` covers bins, counts and outcomes, not
-    the names: two baselines of one fingerprint judge alike.
+    `reference` is int64[layout.width] over `rows` rows; `own` are windows that came after those
+    rows, by which is known what chance does, in order of their length. `start_ms` and `end_ms` are
+    the first and last event time of the reference, None if unknown. `fingerprint` covers all that
+    judges, not the names: two baselines of one fingerprint judge alike.
     """
 
     id: str
@@ -36,12 +38,15 @@ class Baseline:
     outcomes: Outcomes | None = None
     start_ms: int | None = None
     end_ms: int | None = None
+    own: tuple[OwnWindows, ...] = ()
     fingerprint: str = field(init=False)
 
     def __post_init__(self) -> None:
         """Check the counts; raises BaselineError if they don't fit the layout."""
         reference = np.array(self.layout.check(self.reference), dtype=np.int64)
         reference.setflags(write=False)
+        for windows in self.own:
+            windows.check(self.layout)
         if reference.size and reference.min() < 0:
             raise BaselineError(f"a count of {reference.min()} in a baseline; rebuild it")
         object.__setattr__(self, "reference", reference)
@@ -64,7 +69,12 @@ class Baseline:
         """Return the reference's counts of a subject; raises BaselineError if it isn't there."""
         return self.reference[self.layout.slice(subject)]
 
+    def own_windows(self, size_ms: int) -> OwnWindows | None:
+        """Return the baseline's own windows of a length, None if it has none."""
+        return next((windows for windows in self.own if windows.size_ms == size_ms), None)
+
     def _judging(self) -> dict[str, Any]:
+        own = {"own_windows": [windows.to_dict() for windows in self.own]} if self.own else {}
         return {
             "rows": self.rows,
             "columns": [
@@ -76,6 +86,7 @@ class Baseline:
                 for column in self.layout.columns
             ],
             "outcomes": self.outcomes.to_dict() if self.outcomes else None,
+            **own,
         }
 
     def to_json(self) -> bytes:
@@ -137,6 +148,7 @@ class Baseline:
                 outcomes=None if outcomes is None else Outcomes.from_dict(outcomes),
                 start_ms=_time(file["start_ms"]),
                 end_ms=_time(file["end_ms"]),
+                own=tuple(map(OwnWindows.from_dict, file.get("own_windows", ()))),
             )
         except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
             raise BaselineError(
