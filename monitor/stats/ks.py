@@ -1,5 +1,6 @@
 """Kolmogorov-Smirnov distance from binned counts, with the interval that holds the exact one."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,8 +47,12 @@ def ks(current: Counts, reference: Counts, grid: NumericGrid) -> KS | None:
     inner = np.flatnonzero(~grid.single) + 1
     beyond = np.maximum(f[inner] - g[inner - 1], g[inner] - f[inner - 1])
     high = min(1.0, max(d, float(np.max(beyond, initial=0.0))))
-    p = None
-    if min(n, m) >= LEAST:
-        s = float(np.sqrt(n * m / (n + m)))
-        p = float(kolmogorov(d * (s + 0.12 + 0.11 / s)))
-    return KS(d, d, high, p)
+    return KS(d, d, high, kolmogorov_p(d, n, m))
+
+
+def kolmogorov_p(d: float, n: float, m: float) -> float | None:
+    """The chance of as great a distance between n and m rows; None below 50 on a side."""
+    if min(n, m) < LEAST:
+        return None
+    s = math.sqrt(n * m / (n + m))
+    return float(kolmogorov(d * (s + 0.12 + 0.11 / s)))

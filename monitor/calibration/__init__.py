@@ -1,0 +1,1 @@
+"""What chance does to a model's own windows, and what is found beyond it within a budget."""

@@ -1,0 +1,128 @@
+"""Is a drift real? Each column's p-value by the path that holds for it, and who is found by it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from monitor.calibration.budget import found
+from monitor.calibration.usual import Path, Usual
+from monitor.stats.auc import ordered_auc
+from monitor.stats.chi2 import chi2
+from monitor.stats.grid import Counts
+from monitor.stats.ks import kolmogorov_p
+from monitor.stats.window_ranks import SCALES
+from monitor.stats.window_scores import logit_auc
+
+#: How many windows are merged where rows are counted.
+MERGED = (1, 2, 4, 8)
+#: Merged windows may hold this part of the reference's rows. With more, all later merges would
+#: share the reference's own chance: one false alarm would stay for ever.
+PART = 20
+#: The windows that any scale needs, the present one included.
+LOOKS = max(*SCALES, *MERGED)
+
+
+@dataclass(frozen=True, slots=True)
+class Detected:
+    """What a look says of one column.
+
+    `p_value` is the least over all scales and scores, each in the measure of its part: it is
+    compared with the level that the column has alone. It is None where nothing can be told, and
+    `why` says why; `windows` is the scale that it is from. `gross` says that the last window alone
+    lay beyond anything usual, `lasting` that the one before did so too.
+    """
+
+    found: bool
+    p_value: float | None
+    path: Path | None
+    windows: int
+    gross: bool = False
+    lasting: bool = False
+    why: str = ""
+
+
+def detect(
+    usual: Mapping[str, Usual], looks: Mapping[str, Sequence[Counts]], alpha: float
+) -> dict[str, Detected]:
+    """Judge columns by their last windows, int64[K] each in time order, at one level for all.
+
+    Columns that are not looked at now have no entry in `looks`.
+    """
+    each = alpha / max(1, len(looks))
+    seen = {subject: _one(usual[subject], windows, each) for subject, windows in looks.items()}
+    judged = {subject: one.p_value for subject, one in seen.items() if one.p_value is not None}
+    beyond = found(judged, alpha)
+    return {subject: replace(one, found=subject in beyond) for subject, one in seen.items()}
+
+
+def _one(usual: Usual, windows: Sequence[Counts], alpha: float) -> Detected:
+    gross = len(windows) > 0 and usual.gross(windows[-1])
+    lasting = gross and len(windows) > 1 and usual.gross(windows[-2])
+    if usual.path == "rows":
+        p, scale = _by_rows(usual, windows)
+        return Detected(False, p, "rows", scale, gross, lasting)
+    if usual.path is None:
+        why = f"the baseline has {usual.windows} windows of its own"
+        return Detected(False, None, None, 0, gross, lasting, why)
+    levels = usual.levels(alpha)
+    if not any(levels):
+        why = (
+            f"{usual.windows} windows of the baseline, of which neighbours correlate by up to "
+            f"{max(ranks.cautious_correlation for ranks in usual.ranks):.2f}, reach no level of "
+            f"{alpha:.1g}"
+        )
+        return Detected(False, None, None, 0, gross, lasting, why)
+    p, scale = _by_windows(usual, windows, levels)
+    return Detected(False, p, "windows", scale, gross, lasting)
+
+
+def _by_rows(usual: Usual, windows: Sequence[Counts]) -> tuple[float | None, int]:
+    """The least p over merged windows, times their number, and how many were merged."""
+    b, m = usual.reference, int(usual.reference.sum())
+    merged = [
+        (r, np.sum(windows[-r:], axis=0))
+        for r in MERGED
+        if r <= len(windows) and (r == 1 or PART * int(np.sum(windows[-r:])) <= m)
+    ]
+    found: list[tuple[float, int]] = []
+    for r, c in merged:
+        n = int(c.sum()) / usual.dispersion
+        if not n:
+            continue
+        if not usual.ordered:
+            homogeneity = chi2(c, b)
+            if homogeneity is not None:
+                found.append((homogeneity.p_value, r))
+            continue
+        order = ordered_auc(c, b)
+        distance = float(np.max(np.abs(np.cumsum(c) / c.sum() - np.cumsum(b) / m)))
+        p = kolmogorov_p(distance, n, m)
+        if order is not None and p is not None:
+            found.append((min(1.0, 2 * min(order.p_value, p)), r))
+    if not found:
+        return None, 0
+    p, scale = min(found)
+    return min(1.0, p * len(merged)), scale
+
+
+def _by_windows(
+    usual: Usual, windows: Sequence[Counts], levels: Sequence[Mapping[int, float]]
+) -> tuple[float | None, int]:
+    """The least p over both scores' scales, times the scores, and from which scale it is."""
+    assert usual.distance is not None
+    scores: list[list[float]] = [[], []]
+    for window in windows:
+        distance, shift = usual.distance.score(window), logit_auc(window, usual.reference)
+        if distance is not None and shift is not None:
+            scores[0].append(distance)
+            scores[1].append(shift)
+    least: tuple[float, int] | None = None
+    for n, (ranks, part) in enumerate(zip(usual.ranks, levels, strict=True)):
+        if part and (judged := ranks.judge(scores[n], part, two_sided=n > 0)) is not None:
+            p = min(1.0, judged.p_value * len(usual.ranks))
+            if least is None or p < least[0]:
+                least = p, judged.windows
+    return least if least is not None else (None, 0)

@@ -1,0 +1,117 @@
+"""What is usual of one column: how far its own windows lie from the reference, and how evenly.
+
+Two paths lead to a verdict. Where the baseline's own windows differ by no more than rows drawn
+anew would, rows are counted (`rows`). Else, and mostly, whole windows are ranked among the
+baseline's (`windows`): rows of operational data depend on one another. With neither nothing can be
+told within a budget, and that is said.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+
+from monitor.baselines.baseline import Baseline
+from monitor.baselines.own_windows import OwnWindows
+from monitor.stats.coarse import coarse
+from monitor.stats.effect import effect
+from monitor.stats.grid import Counts, NumericGrid
+from monitor.stats.window_ranks import CAUTION, Floats, WindowRanks
+from monitor.stats.window_scores import ShareDistance, logit_auc
+
+Path = Literal["rows", "windows"]
+#: Own windows that a verdict by ranks needs; one by rows, to see that they hold.
+LEAST_WINDOWS = 20
+#: Rows count as independent if windows differ by no more than this times what chance gives.
+DISPERSION = 1.2
+#: One window as unlike the usual as this many times the greatest of the baseline's own is gross.
+GROSS = 2.0
+
+
+@dataclass(frozen=True, eq=False)
+class Usual:
+    """A column of the reference over its coarse cells, int64[K], and N own windows, int64[N, K].
+
+    `ordered` says whether the cells rise, as those of numbers do.
+    """
+
+    reference: Counts
+    own: Counts
+    ordered: bool
+
+    @classmethod
+    def of(cls, baseline: Baseline, own: OwnWindows, subject: str) -> Usual:
+        """What is usual of a subject; raises BaselineError if the baseline lacks it."""
+        grid = baseline.grid(subject)
+        reference = coarse(baseline.counts(subject), grid)
+        counts = own.counts[subject]
+        # A window in which the column held nothing says nothing of its values.
+        return cls(reference, counts[counts.sum(axis=1) > 0], isinstance(grid, NumericGrid))
+
+    @property
+    def windows(self) -> int:
+        """N."""
+        return len(self.own)
+
+    @cached_property
+    def psi(self) -> Floats:
+        """float64[N]: PSI of each own window, half a row in every cell."""
+        found = [effect(window, self.reference) for window in self.own]
+        return np.array([one.psi for one in found if one is not None])
+
+    @cached_property
+    def dispersion(self) -> float:
+        r"""By how much own windows vary more than rows drawn anew would; at least 1.
+
+        The mean of $PSI/\kappa$ over K - 1, with $\kappa = 1/n + 1/m$ of each.
+        """
+        free = int(((self.own.sum(axis=0) + self.reference) > 0).sum()) - 1
+        if not self.windows or not free or not self.reference.sum():
+            return 1.0
+        kappa = 1 / self.own.sum(axis=1) + 1 / self.reference.sum()
+        return max(1.0, float(np.mean(self.psi / kappa)) / free)
+
+    @cached_property
+    def distance(self) -> ShareDistance | None:
+        """How unusual the shares of a window are; None of too few windows."""
+        if self.windows < max(LEAST_WINDOWS, self.reference.size + 2):
+            return None
+        return ShareDistance.of(self.own)
+
+    @cached_property
+    def ranks(self) -> tuple[WindowRanks, ...]:
+        """The own windows' scores to be ranked among: the shares' distance, then the shift."""
+        if self.distance is None:
+            return ()
+        found = [WindowRanks(self.distance.own)]
+        if self.ordered:
+            shifts = [logit_auc(window, self.reference) for window in self.own]
+            found.append(WindowRanks(np.array(shifts, dtype=np.float64)))
+        return tuple(found)
+
+    @cached_property
+    def path(self) -> Path | None:
+        """Which path holds; None where there are too few windows for either."""
+        if self.windows < LEAST_WINDOWS or not self.ranks or not self.reference.sum():
+            return None
+        # What varies more than its rows say needs ranks, and so does what remembers yesterday.
+        calm = all(
+            not ranks.correlation > CAUTION / math.sqrt(ranks.windows) for ranks in self.ranks
+        )
+        return "rows" if calm and self.dispersion <= DISPERSION else "windows"
+
+    def levels(self, alpha: float) -> tuple[dict[int, float], ...]:
+        """How each score's part of a level is divided among its scales; all empty: it cannot be."""
+        part = alpha / len(self.ranks)
+        return tuple(ranks.levels(part, two_sided=n > 0) for n, ranks in enumerate(self.ranks))
+
+    def gross(self, window: Counts) -> bool:
+        """Whether one window, int64[K], lies twice as far off as the baseline's own ever did."""
+        found = effect(window, self.reference)
+        if found is None or self.windows < LEAST_WINDOWS:
+            return False
+        return found.psi >= GROSS * float(self.psi.max())
