@@ -22,7 +22,9 @@ MERGED = (1, 2, 4, 8)
 #: share the reference's own chance: one false alarm would stay for ever.
 PART = 20
 #: The windows that any scale needs, the present one included.
-LOOKS = max(*SCALES, *MERGED)
+SUMMED = max(*SCALES, *MERGED)
+#: How many looks are kept: of what was found in so many in succession, each needs its own.
+LOOKS = SUMMED + 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,17 @@ def detect(
     judged = {subject: one.p_value for subject, one in seen.items() if one.p_value is not None}
     beyond = found(judged, alpha)
     return {subject: replace(one, found=subject in beyond) for subject, one in seen.items()}
+
+
+def lasting(usual: Usual, windows: Sequence[Counts], alpha: float, times: int) -> bool:
+    """Whether a column would have been found in each of its last windows, at its own level."""
+    if len(windows) < times:
+        return False
+    for n in range(times):
+        p = _one(usual, windows[: len(windows) - n], alpha).p_value
+        if p is None or not found({"": p}, alpha):
+            return False
+    return True
 
 
 def _one(usual: Usual, windows: Sequence[Counts], alpha: float) -> Detected:

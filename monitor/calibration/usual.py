@@ -21,7 +21,7 @@ from monitor.stats.coarse import coarse
 from monitor.stats.effect import effect
 from monitor.stats.grid import Counts, NumericGrid
 from monitor.stats.window_ranks import CAUTION, Floats, WindowRanks
-from monitor.stats.window_scores import ShareDistance, logit_auc
+from monitor.stats.window_scores import ShareDistance, least_windows, logit_auc
 
 Path = Literal["rows", "windows"]
 #: Own windows that a verdict by ranks needs; one by rows, to see that they hold.
@@ -78,7 +78,7 @@ class Usual:
     @cached_property
     def distance(self) -> ShareDistance | None:
         """How unusual the shares of a window are; None of too few windows."""
-        if self.windows < max(LEAST_WINDOWS, self.reference.size + 2):
+        if self.windows < max(LEAST_WINDOWS, least_windows(self.reference.size)):
             return None
         return ShareDistance.of(self.own)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from monitor.detectors.calibrated import realities
 from monitor.detectors.distribution import judge_distribution
 from monitor.detectors.features import judged_features, lacking
 from monitor.detectors.finding import Finding
@@ -18,6 +19,8 @@ def judge(window: InputWindow) -> list[Finding]:
     spec = window.spec.data_drift
     if spec is None:
         return []
+    features = list(judged_features(window))
+    known = realities(window.calibrated, features) if window.calibrated else {}
     return [
         judge_distribution(
             "data_drift",
@@ -27,6 +30,7 @@ def judge(window: InputWindow) -> list[Finding]:
             feature.grid,
             thresholds=spec.thresholds,
             min_samples=spec.min_samples,
+            reality=known.get(feature.subject),
         )
-        for feature in judged_features(window)
+        for feature in features
     ] + lacking("data_drift", "psi", window)

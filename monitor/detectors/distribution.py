@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from monitor.detectors.calibrated import Reality, judge_calibrated
 from monitor.detectors.comparison import Comparison, Measure, compare_column
 from monitor.detectors.finding import Finding
 from monitor.detectors.severity import grade, limit_told, rank
@@ -24,13 +25,15 @@ def judge_distribution(
     thresholds: Mapping[str, Thresholds],
     min_samples: int,
     with_js: bool = False,
+    reality: Reality | None = None,
 ) -> Finding:
     """Grade a column's PSI, and where `with_js` its JS divergence too, by the higher of the two.
 
     `current` and `reference` are int64[grid.width]; both sides need `min_samples` rows that hold
     a value, else the verdict is insufficient_data. Where PSI says nothing (the baseline holds one
     value only, or most categories are unseen and PSI would rest on the rest), the JS divergence
-    is graded instead.
+    is graded instead. With `reality` it is told first whether there is any drift, and PSI alone is
+    graded, without what chance adds.
     """
     compared = compare_column(current, reference, grid)
     name = subject.removeprefix("feature/")
@@ -46,6 +49,10 @@ def judge_distribution(
             statistics=compared.statistics,
             message=f"{name}: {few}",
         )
+    if reality is not None:
+        limits = thresholds.get("psi", PSI)
+        share = _moved(compared.psi or compared.js, grid)
+        return judge_calibrated(detector, subject, compared, reality, limits, share)
     measure = _decisive(compared, thresholds, min_samples, with_js)
     limits = _limits(thresholds, measure)
     limit = limit_told(measure.value, limits)
@@ -100,9 +107,13 @@ def _told(measure: Measure, limit: float | None, grid: Grid) -> str:
     rows = f"n={count(measure.n_current)}"
     if measure.expected is not None:
         rows += f"; {small(measure.expected)} expected by chance"
-    text = f"{measure.label} {against(measure.value, limit)} ({rows})."
-    if not measure.top_bins:
-        return f"{text} No share has changed."
+    return f"{measure.label} {against(measure.value, limit)} ({rows}).{_moved(measure, grid)}"
+
+
+def _moved(measure: Measure | None, grid: Grid) -> str:
+    """Which share has changed most."""
+    if measure is None or not measure.top_bins:
+        return " No share has changed."
     # An emptied bin weighs most in PSI, a filled one says more to a person.
     top = max(measure.top_bins, key=lambda b: abs(b.current - b.reference))
-    return f"{text} {share_of(grid, top.bin)} {moved(top.reference, top.current)}."
+    return f" {share_of(grid, top.bin)} {moved(top.reference, top.current)}."

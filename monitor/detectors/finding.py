@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
+from monitor.events.types import Detection, TopBin, Verdict
 from monitor.events.types import Severity as Grade
-from monitor.events.types import TopBin, Verdict
 
-__all__ = ["GRADES", "UNJUDGED", "Finding", "Grade", "Statistics", "TopBin", "Verdict"]
+__all__ = ["GRADES", "UNJUDGED", "Detection", "Finding", "Grade", "Statistics", "TopBin", "Verdict"]
 
 GRADES: tuple[Grade, ...] = ("low", "medium", "high", "critical")
 UNJUDGED: tuple[Verdict, ...] = (
@@ -27,7 +27,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     `threshold` is the highest limit that the value exceeded or, when it exceeded none, the
     lowest one; `expected` the mean of the value when nothing has changed; `p_value` that of
     the exact or asymptotic test named by the detector. `statistics` carries the other figures
-    under their short names, None where one is undefined.
+    under their short names, None where one is undefined. `detection`, where it is known what is
+    usual, says whether it is real.
     """
 
     detector: str
@@ -43,6 +44,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     n_current: int = 0
     statistics: Statistics = {}
     top_bins: tuple[TopBin, ...] = ()
+    detection: Detection | None = None
 
     @property
     def graded(self) -> bool:

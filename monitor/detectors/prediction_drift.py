@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from monitor.detectors.calibrated import realities
 from monitor.detectors.distribution import judge_distribution
 from monitor.detectors.features import column_counts
 from monitor.detectors.finding import Finding
@@ -35,19 +36,19 @@ def judge(window: InputWindow) -> list[Finding]:
                 ),
             )
         ]
-    found = []
-    for subject in subjects:
-        column = column_counts(window, subject)
-        found.append(
-            judge_distribution(
-                "prediction_drift",
-                subject,
-                column.current,
-                column.reference,
-                column.grid,
-                thresholds=spec.thresholds,
-                min_samples=spec.min_samples,
-                with_js=subject == "prediction",
-            )
+    columns = [column_counts(window, subject) for subject in subjects]
+    known = realities(window.calibrated, columns) if window.calibrated else {}
+    return [
+        judge_distribution(
+            "prediction_drift",
+            column.subject,
+            column.current,
+            column.reference,
+            column.grid,
+            thresholds=spec.thresholds,
+            min_samples=spec.min_samples,
+            with_js=column.subject == "prediction",
+            reality=known.get(column.subject),
         )
-    return found
+        for column in columns
+    ]

@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from monitor.baselines.baseline import Baseline
+from monitor.calibration.usual import Usual
 from monitor.registry.specs import ModelSpec
 from monitor.stats.grid import Counts
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Calibrated:
+    """What is usual of each column, by subject, and its last looks: int64[K] each, in time order.
+
+    `alpha` is the chance with which the columns of one look together may be found wrongly, within
+    a budget of so many `false_alarms` a month.
+    """
+
+    usual: Mapping[str, Usual]
+    looks: Mapping[str, Sequence[Counts]]
+    alpha: float
+    false_alarms: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -15,7 +31,8 @@ class InputWindow:
 
     `counts` is flat, of the width of the baseline's layout, and None where there is no
     baseline, because then there are no bins to count in; `rows` are the predictions seen
-    either way. Times are milliseconds since 1970, the end exclusive.
+    either way. Without `calibrated` nothing is known of what is usual. Times are milliseconds
+    since 1970, the end exclusive.
     """
 
     spec: ModelSpec
@@ -25,6 +42,7 @@ class InputWindow:
     baseline: Baseline | None
     counts: Counts | None
     rows: int
+    calibrated: Calibrated | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -152,6 +152,7 @@ def _drift(
         age_ms=judged.age_ms,
         statistics=finding.statistics,
         top_bins=[TopBin(b.bin, b.reference, b.current) for b in finding.top_bins],
+        detection=finding.detection or msgspec.UNSET,
         source_offsets=dict(offsets),
         authority=model.spec.authority,
         message=finding.message,
@@ -188,6 +189,7 @@ def _window(
                 value=f.value,
                 n_current=f.n_current,
                 message=f.message if not f.graded else "",
+                found=f.detection.found if f.detection else msgspec.UNSET,
             )
             for f in judged.findings
         ],

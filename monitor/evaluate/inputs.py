@@ -11,26 +11,29 @@ the same: how far the worker was, and when it flushed, makes no difference. Sile
 provisional: what has not come may still come.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
 import msgspec
 
+from monitor.calibration.budget import Share
 from monitor.detectors.finding import Finding
 from monitor.detectors.registry import detectors_for
 from monitor.detectors.window import InputWindow
 from monitor.evaluate.cursor import Cursor
 from monitor.evaluate.input_sums import InputSums, Total
 from monitor.evaluate.judged import Judged, changes, not_judged
+from monitor.evaluate.looks import Looks
 from monitor.evaluate.overflow import Overflows, inconclusive
 from monitor.evaluate.windows import closing_with_panes, first_end
 from monitor.events.cloudevents import rfc3339
 from monitor.observe.model import Monitored
 from monitor.panes.messages import END, UNHEARD
-from monitor.registry.specs import WindowSpec
+from monitor.registry.specs import DataDriftSpec, PredictionDriftSpec, WindowSpec
 
 Signal = Literal["data_drift", "prediction_drift"]
+SHARES: Mapping[Signal, Share] = {"data_drift": "inputs", "prediction_drift": "outputs"}
 
 
 class InputCursor(msgspec.Struct, array_like=True, frozen=True):
@@ -55,6 +58,7 @@ class InputWindows:
         self.overflows = overflows
         self.signal = signal
         self.window = closing_with_panes(window, model)
+        self.looks = Looks(model.spec.id, signal, self.window.size_ms, self.window.hop_ms)
         self.at = Cursor(self.window)
         #: The same of verdicts that are provisional; where they are not wanted, it rests.
         self.early = Cursor(msgspec.structs.replace(self.window, allowed_lateness_ms=0))
@@ -62,6 +66,11 @@ class InputWindows:
         self.silent = False
         #: Panes that start before are gone: a window that begins there cannot be judged.
         self.whole_from = UNHEARD
+
+    @property
+    def _spec(self) -> DataDriftSpec | PredictionDriftSpec | None:
+        spec = self.model.spec
+        return spec.data_drift if self.signal == "data_drift" else spec.prediction_drift
 
     @property
     def cursor(self) -> InputCursor:
@@ -123,7 +132,7 @@ class InputWindows:
         """Judge a window that is due, by what is settled of it and what came on time."""
         totals = sums.total(end - self.window.size_ms, end, on_time=True)
         for version in sorted(totals):
-            for judged in self._judge(version, totals[version], end):
+            for judged in self._judge(version, totals[version], end, early=True):
                 yield replace(judged, revision=0, decidable=False, settled=False)
         self.early.step(end)
         if not totals:
@@ -150,7 +159,9 @@ class InputWindows:
             if self.silent:
                 at.pass_silence(ahead, mark_ms)
 
-    def _judge(self, version: str, total: Total, end: int) -> Iterator[Judged]:
+    def _judge(
+        self, version: str, total: Total, end: int, *, early: bool = False
+    ) -> Iterator[Judged]:
         start, rows = end - self.window.size_ms, total.predictions
         told = self.early.next_end is not None and end < self.early.next_end
         revision = 1 if told and version else 0
@@ -171,6 +182,11 @@ class InputWindows:
                 yield Judged(found.name, version, start, end, (finding,), rows, revision)
             return
         full = self.overflows.why(version, start, end, rows)
+        calibrated = None
+        if rows and not full and (spec := self._spec) is not None:
+            calibrated = self.looks.calibrated(
+                version, total, end, self.model.at(start), spec, SHARES[self.signal], early=early
+            )
         window = InputWindow(
             spec=self.model.spec,
             version=version,
@@ -179,6 +195,7 @@ class InputWindows:
             baseline=baseline,
             counts=total.counts if baseline else None,
             rows=rows,
+            calibrated=calibrated,
         )
         for found in detectors_for(self.signal):
             if full:

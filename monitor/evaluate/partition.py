@@ -13,6 +13,7 @@ from monitor.evaluate.holdback import AWAY, LOOK_MS, Holdback, HoldbackRow
 from monitor.evaluate.input_sums import InputSums, Key, SumRow
 from monitor.evaluate.inputs import InputCursor, InputWindows
 from monitor.evaluate.judged import Judged
+from monitor.evaluate.looks import LooksRow, stale
 from monitor.evaluate.outcome_sums import OutcomeSums
 from monitor.evaluate.outcomes import OutcomeCursor, OutcomeWindows, VersionRow
 from monitor.evaluate.overflow import Overflows
@@ -63,6 +64,7 @@ class ModelRow(msgspec.Struct, array_like=True):
 
 _decode_model = msgspec.msgpack.Decoder(ModelRow).decode
 _decode_version = msgspec.msgpack.Decoder(VersionRow).decode
+_decode_looks = msgspec.msgpack.Decoder(LooksRow).decode
 _decode_sum = msgspec.msgpack.Decoder(SumRow).decode
 
 
@@ -94,6 +96,7 @@ class ModelWindows:
             ]
         #: Rows of versions that belong to windows of an earlier configuration.
         self._stale: list[VersionRow] = []
+        self._stale_looks: dict[bytes, bytes | None] = {}
 
     def take(self, pane: Snapshot) -> bool:
         """Hold or replace a snapshot; say whether any window still needs it."""
@@ -228,6 +231,10 @@ class ModelWindows:
         """Rows of the versions that have changed; None where a version is forgotten."""
         rows: dict[bytes, bytes | None] = {_version_key(row): None for row in self._stale}
         self._stale = []
+        rows |= self._stale_looks
+        self._stale_looks = {}
+        for inputs in self.inputs:
+            rows |= inputs.looks.rows()
         for windows in self.outcomes:
             shape = windows.window.size_ms, windows.window.hop_ms
             for version in sorted(windows.touched):
@@ -248,7 +255,13 @@ class ModelWindows:
         else:
             self.outcome_sums.restore_snapshot(pane)
 
-    def restore(self, row: ModelRow, versions: list[VersionRow], sums: list[SumRow]) -> bool:
+    def restore(
+        self,
+        row: ModelRow,
+        versions: list[VersionRow],
+        sums: list[SumRow],
+        looks: list[LooksRow],
+    ) -> bool:
         """Take up what was written; say whether a changed configuration makes rows change."""
         self.input_sums.restore(sums, row.edge, row.gone, row.fingerprint)
         self.outcome_sums.gone = row.dropped
@@ -256,6 +269,8 @@ class ModelWindows:
         self.holdback.restore(row.held)
         for inputs in self.inputs:
             inputs.resume(row.inputs, self.input_sums)
+            inputs.looks.restore(looks)
+        self._stale_looks = stale(looks, [inputs.looks for inputs in self.inputs])
         before = row.periods or [(BEGINNING, row.fingerprint)]
         for outcomes in self.outcomes:
             gone = UNHEARD if row.dropped is None else row.dropped
@@ -263,7 +278,7 @@ class ModelWindows:
         known = {(o.window.size_ms, o.window.hop_ms) for o in self.outcomes}
         self._stale = [v for v in versions if (v.size_ms, v.hop_ms) not in known]
         dropped = any(outcomes.touched for outcomes in self.outcomes)
-        return bool(self._stale or self.input_sums.rows or dropped)
+        return bool(self._stale or self._stale_looks or self.input_sums.rows or dropped)
 
 
 def model_of(key: bytes) -> str | None:
@@ -375,6 +390,7 @@ class EvaluatePartition(Unlogged):
         models: list[ModelRow] = []
         versions: dict[str, list[VersionRow]] = {}
         sums: dict[str, list[SumRow]] = {}
+        looks: dict[str, list[LooksRow]] = {}
         self._stored = set(rows)
         for key, value in rows.items():
             kind = msgspec.msgpack.decode(key)[0]
@@ -383,6 +399,9 @@ class EvaluatePartition(Unlogged):
             elif kind == "version":
                 version = _decode_version(value)
                 versions.setdefault(version.model_id, []).append(version)
+            elif kind == "looks":
+                seen = _decode_looks(value)
+                looks.setdefault(seen.model_id, []).append(seen)
             elif kind in ("sum", "foreign"):
                 sum_ = _decode_sum(value)
                 sums.setdefault(sum_.model_id, []).append(sum_)
@@ -396,6 +415,7 @@ class EvaluatePartition(Unlogged):
         for model in models:
             windows = self._of(model.model_id)
             if windows:
-                known = sums.get(model.model_id, [])
-                if windows.restore(model, versions.get(model.model_id, []), known):
+                of = model.model_id
+                known, seen_before = sums.get(of, []), looks.get(of, [])
+                if windows.restore(model, versions.get(of, []), known, seen_before):
                     self._touched.add(model.model_id)

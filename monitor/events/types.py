@@ -243,6 +243,28 @@ class PipelineHealth(Struct, frozen=True, kw_only=True):
     unremembered: int | UnsetType = UNSET
 
 
+class Detection(Struct, frozen=True, kw_only=True):
+    """Whether a drift is real, told apart from how large it is.
+
+    `found` within a budget of so many `false_alarms` a model-month, None where that cannot be told;
+    by counting `rows`, or by ranking `windows` among the baseline's own; over the last so many
+    `windows`. `p_value` is compared with `level`, what the budget leaves this look at this column.
+    `gross` says that one window was twice as unlike the reference as any of the baseline's own.
+    `corrected` is PSI less what chance adds to it, `lower` a bound below which it lies with a
+    probability of 5 %.
+    """
+
+    found: bool | None
+    path: Literal["rows", "windows"] | None
+    p_value: float | None
+    level: float
+    windows: int
+    gross: bool
+    false_alarms: float
+    corrected: float | None
+    lower: float | None
+
+
 class FindingData(Struct, frozen=True, kw_only=True):
     """The `data` of a drift event: one finding, and all that it rests on.
 
@@ -283,6 +305,7 @@ class FindingData(Struct, frozen=True, kw_only=True):
     age_ms: int | None = None
     statistics: dict[str, float | list[float] | None] = {}
     top_bins: list[TopBin] = []
+    detection: Detection | UnsetType = UNSET
     source_offsets: dict[str, list[int]] = {}
     authority: Authority
     message: str
@@ -290,7 +313,11 @@ class FindingData(Struct, frozen=True, kw_only=True):
 
 
 class Result(Struct, frozen=True, kw_only=True):
-    """One detector's verdict on one subject, in the summary of a window."""
+    """One detector's verdict on one subject, in the summary of a window.
+
+    `found`, there only where it is known what is usual, says whether its drift is real, None where
+    that cannot be told.
+    """
 
     subject: str
     statistic: str
@@ -298,6 +325,7 @@ class Result(Struct, frozen=True, kw_only=True):
     value: float | None
     n_current: int
     message: str = ""
+    found: bool | UnsetType | None = UNSET
 
 
 class WindowData(Struct, frozen=True, kw_only=True):

@@ -30,6 +30,8 @@ LONGEST_WINDOW_MS = 30 * DAY_MS
 MOST_WINDOWS = 14
 #: A week by five minutes: so many sums are held of a window, each a row or more a version.
 MOST_HOPS = 2016
+#: More would not be read by anybody.
+MOST_FALSE_ALARMS = 1000
 LONGEST_LATENESS_MS = 7 * DAY_MS
 LONGEST_DISORDER_MS = DAY_MS
 LONGEST_ALERT_AGE_MS = 366 * DAY_MS
@@ -210,6 +212,8 @@ def _data_drift(
     return DataDriftSpec(
         windows=_windows(signal.window, f"{where}.window", problems),
         min_samples=signal.min_samples,
+        method=signal.method,
+        false_alarms=_a_month(signal.false_alarms, f"{where}.false_alarms", problems),
         thresholds=_thresholds(limits, where, problems),
         include=tuple(sorted(set(signal.features.include))),
         exclude=tuple(sorted(set(signal.features.exclude))),
@@ -228,6 +232,8 @@ def _prediction_drift(
     return PredictionDriftSpec(
         windows=_windows(signal.window, f"{where}.window", problems),
         min_samples=signal.min_samples,
+        method=signal.method,
+        false_alarms=_a_month(signal.false_alarms, f"{where}.false_alarms", problems),
         thresholds=_thresholds(limits, where, problems),
     )
 
@@ -248,6 +254,23 @@ def _performance(
         thresholds=_thresholds(limits, where, problems),
         periods=signal.periods,
     )
+
+
+def _a_month(text: str, where: str, problems: Problems) -> float:
+    """New episodes a month of 30 days.
+
+    >>> _a_month("0.5 per model-week", "", Problems(""))
+    2.142857142857143
+    """
+    number, _, period = text.partition(" per model-")
+    found = float(number) * {"month": 1.0, "week": 30 / 7, "day": 30.0}[period]
+    if not 0 < found <= MOST_FALSE_ALARMS:
+        problems.at(
+            where,
+            f"is {text}; more than none, and at most {MOST_FALSE_ALARMS} per model-month, are "
+            "possible",
+        )
+    return found
 
 
 def _windows(windows: shape.Windows, where: str, problems: Problems) -> tuple[WindowSpec, ...]:

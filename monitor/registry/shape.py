@@ -17,6 +17,7 @@ from monitor.registry.specs import (
     PSI,
     RATES,
     FeatureKind,
+    Method,
     Metric,
     Tier,
 )
@@ -118,9 +119,14 @@ class PerformanceThresholds(Shape, frozen=True, kw_only=True):
     concept: DropLevels = DropLevels()
 
 
-_SIGNAL_REMEDIES = dict.fromkeys(
-    ("persistence", "clear", "segments", "false_alarms", "method"), _LATER
-)
+_SIGNAL_REMEDIES = dict.fromkeys(("persistence", "clear", "segments"), _LATER)
+FalseAlarms = Annotated[
+    str,
+    Meta(
+        pattern=r"^[0-9]+(\.[0-9]+)? per model-(month|week|day)$",
+        description="new episodes of a model that may be false, such as 1 per model-month",
+    ),
+]
 
 
 class DataDrift(Shape, frozen=True, kw_only=True):
@@ -130,6 +136,8 @@ class DataDrift(Shape, frozen=True, kw_only=True):
     features: SelectedFeatures = SelectedFeatures()
     window: Windows = Window()
     min_samples: Count = 500
+    method: Method = "calibrated"
+    false_alarms: FalseAlarms = "1 per model-month"
     thresholds: DataDriftThresholds = DataDriftThresholds()
 
 
@@ -139,13 +147,17 @@ class PredictionDrift(Shape, frozen=True, kw_only=True):
     remedies: ClassVar[dict[str, str]] = _SIGNAL_REMEDIES
     window: Windows = Window()
     min_samples: Count = 500
+    method: Method = "calibrated"
+    false_alarms: FalseAlarms = "1 per model-month"
     thresholds: PredictionDriftThresholds = PredictionDriftThresholds()
 
 
 class Performance(Shape, frozen=True, kw_only=True):
     """Has the relation between inputs and outcome moved? Needs `labels`."""
 
-    remedies: ClassVar[dict[str, str]] = _SIGNAL_REMEDIES
+    remedies: ClassVar[dict[str, str]] = _SIGNAL_REMEDIES | dict.fromkeys(
+        ("false_alarms", "method"), _LATER
+    )
     window: Windows = Window()
     metric: Metric = "accuracy"
     min_samples: Count = 100

@@ -22,6 +22,8 @@ Clock = Literal["append", "events"]
 Authority = Literal["observe", "dry_run", "approve", "auto"]
 FeatureKind = Literal["numeric", "categorical"]
 Metric = Literal["accuracy", "precision", "recall", "f1"]
+#: How drift is told from chance: within a budget, or by the article's limits alone.
+Method = Literal["calibrated", "plain"]
 
 
 #: How many of a unit make the next one, where panes make neither whole hours nor whole days.
@@ -73,10 +75,15 @@ HOURLY = WindowSpec(size_ms=HOUR_MS, hop_ms=HOUR_MS, allowed_lateness_ms=10 * MI
 
 
 class DataDriftSpec(Struct, frozen=True, kw_only=True):
-    """How the inputs are judged; `include` and `exclude` are patterns of feature names."""
+    """How the inputs are judged; `include` and `exclude` are patterns of feature names.
+
+    `false_alarms` are new episodes a month, of the whole model; inputs may spend their share.
+    """
 
     windows: tuple[WindowSpec, ...] = (HOURLY,)
     min_samples: int = 500
+    method: Method = "calibrated"
+    false_alarms: float = 1.0
     thresholds: dict[str, Thresholds] = field(default_factory=lambda: {"psi": PSI, "rates": RATES})
     include: tuple[str, ...] = ("*",)
     exclude: tuple[str, ...] = ()
@@ -99,6 +106,8 @@ class PredictionDriftSpec(Struct, frozen=True, kw_only=True):
 
     windows: tuple[WindowSpec, ...] = (HOURLY,)
     min_samples: int = 500
+    method: Method = "calibrated"
+    false_alarms: float = 1.0
     thresholds: dict[str, Thresholds] = field(
         default_factory=lambda: {"psi": PSI, "js_divergence": JS_DIVERGENCE}
     )

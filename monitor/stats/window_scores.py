@@ -14,6 +14,10 @@ from monitor.stats.grid import Counts
 
 Floats = npt.NDArray[np.float64]
 
+#: Windows on either side that say nothing of how usual one is: days are like their neighbours.
+BESIDE = 2
+#: Added to a squared distance, so that none has a logarithm of no value.
+NEAREST = 1e-300
 #: How much of the cells' correlations is not believed, as they are estimated from few windows.
 SHRINKAGE = 0.1
 
@@ -56,27 +60,52 @@ class ShareDistance:
 
     @classmethod
     def of(cls, windows: Counts) -> "ShareDistance":
-        """Learn from int64[N, K] windows in time order, N at least K + 2."""
+        """Learn from int64[N, K] windows in time order, N at least K + 6."""
         n, cells = windows.shape
-        if n < cells + 2:
+        if n < least_windows(cells):
             raise ValueError(
-                f"{n} windows of {cells} cells: their covariance needs at least {cells + 2}"
+                f"{n} windows of {cells} cells: their covariance needs at least "
+                f"{least_windows(cells)}"
             )
+        # Their sums about the middle lose no digits.
         shares = _log_shares(windows)
-        own = np.empty(n)
-        kept = np.ones(n, dtype=bool)
-        for i in range(n):
-            # Against the others: one that has helped to say what is usual looks too usual itself.
-            kept[i] = False
-            own[i] = _score(shares[i], *_usual(shares[kept]))
-            kept[i] = True
-        return cls(*_usual(shares), own)
+        middle = shares.mean(axis=0)
+        shares -= middle
+        products = shares[:, :, None] * shares[:, None, :]
+        # Each against the others, its neighbours aside: one that has helped to say what is usual
+        # looks too usual itself, and so do those that are like it.
+        first = np.maximum(np.arange(n) - BESIDE, 0)
+        last = np.minimum(np.arange(n) + BESIDE + 1, n)
+        sums, squares = (
+            np.concatenate((np.zeros((1, *one.shape[1:])), np.cumsum(one, axis=0)))
+            for one in (shares, products)
+        )
+        own = _score(
+            shares,
+            *_moments(
+                sums[-1] - (sums[last] - sums[first]),
+                squares[-1] - (squares[last] - squares[first]),
+                n - (last - first),
+            ),
+        )
+        mean, precision = _moments(sums[-1:], squares[-1:], np.array([n]))
+        return cls(mean[0] + middle, precision[0], own)
 
     def score(self, current: Counts) -> float | None:
         """Return the score of one window, int64[K]; None if it is empty."""
         if not current.sum():
             return None
-        return _score(_log_shares(current[None])[0], self.mean, self.precision)
+        share = _log_shares(current[None])
+        return float(_score(share, self.mean[None], self.precision[None])[0])
+
+
+def least_windows(cells: int) -> int:
+    """How many windows it takes to learn what is usual of K cells.
+
+    >>> least_windows(10)
+    16
+    """
+    return cells + 2 + 2 * BESIDE
 
 
 def _log_shares(counts: Counts) -> Floats:
@@ -84,16 +113,20 @@ def _log_shares(counts: Counts) -> Floats:
     return np.asarray(np.log((counts + 0.5) / (counts.sum(axis=1, keepdims=True) + cells / 2)))
 
 
-def _usual(shares: Floats) -> tuple[Floats, Floats]:
-    covariance = np.atleast_2d(np.cov(shares.T))
-    variances = np.diag(covariance)
+def _moments(total: Floats, squares: Floats, n: npt.NDArray[np.intp]) -> tuple[Floats, Floats]:
+    """Means and precisions of G groups of log shares, from their sums, sums of products and n."""
+    mean = total / n[:, None]
+    covariance = squares - n[:, None, None] * mean[:, :, None] * mean[:, None, :]
+    covariance /= (n - 1)[:, None, None]
+    variances = np.einsum("gii->gi", covariance)
     # A cell that never moved has no variance: then the least move is unusual, but not infinitely.
-    floor = max(float(variances.max(initial=0.0)) * 1e-6, 1e-12)
+    floor = np.maximum(variances.max(axis=1, keepdims=True) * 1e-6, 1e-12)
     shrunk = covariance * (1 - SHRINKAGE)
-    np.fill_diagonal(shrunk, np.maximum(variances, floor))
-    return shares.mean(axis=0), np.asarray(np.linalg.inv(shrunk))
+    np.einsum("gii->gi", shrunk)[:] = np.maximum(variances, floor)
+    return mean, np.asarray(np.linalg.inv(shrunk))
 
 
-def _score(share: Floats, mean: Floats, precision: Floats) -> float:
+def _score(share: Floats, mean: Floats, precision: Floats) -> Floats:
+    """The scores of shares float64[G, K], each of its own group."""
     away = share - mean
-    return math.log(float(away @ precision @ away) + 1e-300)
+    return np.asarray(np.log(np.einsum("gi,gij,gj->g", away, precision, away) + NEAREST))
