@@ -126,12 +126,10 @@ def _by_windows(
 ) -> tuple[float | None, int]:
     """The least p over both scores' scales, times the scores, and from which scale it is."""
     assert usual.distance is not None
-    scores: list[list[float]] = [[], []]
-    for window in windows:
-        distance, shift = usual.distance.score(window), logit_auc(window, usual.reference)
-        if distance is not None and shift is not None:
-            scores[0].append(distance)
-            scores[1].append(shift)
+    last = np.array([window for window in windows[-SUMMED:] if window.any()])
+    if not len(last):
+        return None, 0
+    scores = usual.distance.score(last), logit_auc(last, usual.reference)
     least: tuple[float, int] | None = None
     for n, (ranks, part) in enumerate(zip(usual.ranks, levels, strict=True)):
         if part and (judged := ranks.judge(scores[n], part, two_sided=n > 0)) is not None:

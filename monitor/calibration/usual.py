@@ -21,7 +21,7 @@ from monitor.stats.coarse import coarse
 from monitor.stats.effect import effect
 from monitor.stats.grid import Counts, NumericGrid
 from monitor.stats.window_ranks import CAUTION, Floats, WindowRanks
-from monitor.stats.window_scores import ShareDistance, least_windows, logit_auc
+from monitor.stats.window_scores import ShareDistance, least_windows, log_shares, logit_auc
 
 Path = Literal["rows", "windows"]
 #: Own windows that a verdict by ranks needs; one by rows, to see that they hold.
@@ -30,6 +30,7 @@ LEAST_WINDOWS = 20
 DISPERSION = 1.2
 #: One window as unlike the usual as this many times the greatest of the baseline's own is gross.
 GROSS = 2.0
+SURELY = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,11 +88,14 @@ class Usual:
         """The own windows' scores to be ranked among: the shares' distance, then the shift."""
         if self.distance is None:
             return ()
-        found = [WindowRanks(self.distance.own)]
-        if self.ordered:
-            shifts = [logit_auc(window, self.reference) for window in self.own]
-            found.append(WindowRanks(np.array(shifts, dtype=np.float64)))
-        return tuple(found)
+        # A cell that remembers yesterday moves the distance for days too, by its square, though
+        # what chance does to the others hides that from an estimate.
+        memory = max(0.0, *map(_neighbours, log_shares(self.own).T))
+        if not self.ordered:
+            return (WindowRanks(self.distance.own, memory**2),)
+        shift = WindowRanks(logit_auc(self.own, self.reference))
+        memory = max(memory, shift.correlation)
+        return WindowRanks(self.distance.own, memory**2), shift
 
     @cached_property
     def path(self) -> Path | None:
@@ -111,7 +115,15 @@ class Usual:
 
     def gross(self, window: Counts) -> bool:
         """Whether one window, int64[K], lies twice as far off as the baseline's own ever did."""
-        found = effect(window, self.reference)
+        found = effect(window, self.reference, self.dispersion)
         if found is None or self.windows < LEAST_WINDOWS:
             return False
-        return found.psi >= GROSS * float(self.psi.max())
+        # Of a window that has far fewer rows than those, chance alone makes as much.
+        return found.p_value < SURELY and found.psi >= GROSS * float(self.psi.max())
+
+
+def _neighbours(series: Floats) -> float:
+    """Correlation of neighbours in a series, 0 if it never moves."""
+    away = series - series.mean()
+    spread = float(away @ away)
+    return float(away[1:] @ away[:-1]) / spread if spread > 0 else 0.0

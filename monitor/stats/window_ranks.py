@@ -48,7 +48,7 @@ class WindowRanks:
     $V_r = v\,[(r + 2\sum_{k<r}(r-k)\rho^k)/r^2 + (1+\rho)/((1-\rho)N)]$: the first term is the
     neighbours' correlation, the second that the baseline is itself a sample. $v$ is the variance of
     the baseline's own normal scores, and ρ their correlation at lag 1 plus $1.645/\sqrt N$, at most
-    0.95.
+    0.95. Correlations that are known to be greater than the estimate may be given as its least.
 
     >>> ranks = WindowRanks(np.sin(np.arange(200.0) ** 2))
     >>> levels = ranks.levels(1e-3, two_sided=True)
@@ -59,6 +59,7 @@ class WindowRanks:
     """
 
     scores: Floats
+    least_correlation: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse what cannot be ranked among."""
@@ -94,7 +95,7 @@ class WindowRanks:
     @cached_property
     def cautious_correlation(self) -> float:
         """Correlation as it is reckoned with: not below 0, and more than was estimated."""
-        rho = max(0.0, self.correlation) + CAUTION / math.sqrt(self.windows)
+        rho = max(self.least_correlation, self.correlation) + CAUTION / math.sqrt(self.windows)
         return min(MOST_CORRELATION, rho)
 
     def normal_scores(self, scores: Sequence[float] | Floats) -> Floats:

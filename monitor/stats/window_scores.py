@@ -4,7 +4,6 @@ A score is only ever ranked among the same score of the baseline's own windows, 
 law of its own, and what makes those windows differ from day to day is in it.
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,20 +21,20 @@ NEAREST = 1e-300
 SHRINKAGE = 0.1
 
 
-def logit_auc(current: Counts, reference: Counts) -> float | None:
-    r"""Whether values rose or fell: $\ln(A/(1-A))$ of Mann-Whitney's A over int64[K] ordered cells.
+def logit_auc(windows: Counts, reference: Counts) -> Floats:
+    r"""Whether values rose or fell, float64[N]: $\ln(A/(1-A))$ of Mann-Whitney's A.
 
-    0 is no shift, positive says that current values are greater. Half a pair on either side keeps
-    it finite. None if a side is empty.
+    Of windows int64[N, K] against int64[K], over cells that rise. 0 is no shift, positive says that
+    current values are greater. Half a pair on either side keeps it finite. NaN of a window that is
+    empty, or where the reference is.
 
-    >>> round(logit_auc(np.array([10, 20, 70]), np.array([30, 40, 30])), 4)
-    0.8953
+    >>> logit_auc(np.array([[10, 20, 70]]), np.array([30, 40, 30])).round(4).tolist()
+    [0.8953]
     """
-    n, m = int(current.sum()), int(reference.sum())
-    if n == 0 or m == 0:
-        return None
-    pairs = float(np.sum(current * (np.cumsum(reference) - reference / 2.0)))
-    return math.log((pairs + 0.5) / (n * m - pairs + 0.5))
+    n, m = windows.sum(axis=1), int(reference.sum())
+    pairs = windows @ (np.cumsum(reference) - reference / 2.0)
+    found = np.log((pairs + 0.5) / (n * m - pairs + 0.5))
+    return np.where((n > 0) & (m > 0), found, np.nan)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +48,7 @@ class ShareDistance:
     >>> rng = np.random.default_rng(0)
     >>> usual = rng.multinomial(1000, [0.5, 0.3, 0.2], 150)
     >>> distance = ShareDistance.of(usual)
-    >>> bool(distance.score(np.array([400, 300, 300])) > distance.own.max())
+    >>> bool(distance.score(np.array([[400, 300, 300]]))[0] > distance.own.max())
     True
     """
 
@@ -68,7 +67,7 @@ class ShareDistance:
                 f"{least_windows(cells)}"
             )
         # Their sums about the middle lose no digits.
-        shares = _log_shares(windows)
+        shares = log_shares(windows)
         middle = shares.mean(axis=0)
         shares -= middle
         products = shares[:, :, None] * shares[:, None, :]
@@ -91,12 +90,10 @@ class ShareDistance:
         mean, precision = _moments(sums[-1:], squares[-1:], np.array([n]))
         return cls(mean[0] + middle, precision[0], own)
 
-    def score(self, current: Counts) -> float | None:
-        """Return the score of one window, int64[K]; None if it is empty."""
-        if not current.sum():
-            return None
-        share = _log_shares(current[None])
-        return float(_score(share, self.mean[None], self.precision[None])[0])
+    def score(self, windows: Counts) -> Floats:
+        """Return float64[N], the scores of windows int64[N, K]; NaN of one that is empty."""
+        found = _score(log_shares(windows), self.mean[None], self.precision[None])
+        return np.where(windows.sum(axis=1) > 0, found, np.nan)
 
 
 def least_windows(cells: int) -> int:
@@ -108,7 +105,8 @@ def least_windows(cells: int) -> int:
     return cells + 2 + 2 * BESIDE
 
 
-def _log_shares(counts: Counts) -> Floats:
+def log_shares(counts: Counts) -> Floats:
+    """Return float64[N, K], log shares of int64[N, K] with half a row in every cell."""
     cells = counts.shape[1]
     return np.asarray(np.log((counts + 0.5) / (counts.sum(axis=1, keepdims=True) + cells / 2)))
 
@@ -127,6 +125,7 @@ def _moments(total: Floats, squares: Floats, n: npt.NDArray[np.intp]) -> tuple[F
 
 
 def _score(share: Floats, mean: Floats, precision: Floats) -> Floats:
-    """The scores of shares float64[G, K], each of its own group."""
+    """The scores of shares float64[G, K], each of its own group or all of one."""
     away = share - mean
-    return np.asarray(np.log(np.einsum("gi,gij,gj->g", away, precision, away) + NEAREST))
+    squared = (away[:, None, :] @ precision @ away[:, :, None])[:, 0, 0]
+    return np.asarray(np.log(squared + NEAREST))
