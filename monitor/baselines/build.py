@@ -7,8 +7,9 @@ import numpy as np
 
 from monitor.baselines.baseline import Baseline
 from monitor.baselines.confusion import build_outcomes
+from monitor.baselines.history import History, Rows
 from monitor.errors import BaselineError
-from monitor.stats.column import Values, count, infer_kind, listed, numbers
+from monitor.stats.column import Values, codes, infer_kind, listed, numbers, taken
 from monitor.stats.grid import Grid, build_categorical, build_numeric
 from monitor.stats.layout import Column, Layout
 
@@ -29,6 +30,7 @@ def build_baseline(
     label_ms: Values | None = None,
     max_delay_ms: int = MAX_DELAY_MS,
     task: Task = "classification",
+    history: History | None = None,
 ) -> Baseline:
     """Build a baseline from a reference of equally long columns, one row a prediction.
 
@@ -36,8 +38,9 @@ def build_baseline(
     `numeric` or `categorical`, and the others are inferred (`infer_kind`). `prediction` is a
     class, or a number where `task` is regression. With `labels` and `prediction` of a
     classification the baseline has outcomes; their ages are known where `prediction_ms` and
-    `label_ms` (milliseconds since 1970) are given. Raises BaselineError for a column that
-    cannot be judged later, naming it and the remedy.
+    `label_ms` (milliseconds since 1970) are given. `history` says which rows are the reference, and
+    which make the baseline's own windows; without it all are the reference. Outcomes are of all
+    rows. Raises BaselineError for a column that cannot be judged later, naming it and the remedy.
 
     >>> built = build_baseline("b", "m", {"x": [1.0, 2.0], "color": ["red", None]})
     >>> built.rows, dict(built.features)
@@ -59,22 +62,25 @@ def build_baseline(
             },
         }
     )
-    made = _grids(columns, kinds or {})
+    part = np.ones(rows, dtype=np.bool_) if history is None else history.reference
+    made = _grids(columns, kinds or {}, part)
     sources = {f"feature/{name}": columns[name] for name in columns}
     if prediction is not None:
         numeric = task == "regression"
         made["prediction"] = _grid(
-            "prediction", prediction, "numeric" if numeric else "categorical"
+            "prediction", prediction, "numeric" if numeric else "categorical", part
         )
         sources["prediction"] = prediction
     if score is not None:
-        made["score"] = _grid("score", score, "numeric")
+        made["score"] = _grid("score", score, "numeric", part)
         sources["score"] = score
     layout = Layout(tuple(Column(subject, grid) for subject, grid in made.items()))
     reference = layout.zeros()
+    slots = {subject: codes(grid, sources[subject]) for subject, grid in made.items()}
     for subject, grid in made.items():
-        reference[layout.slice(subject)] = count(grid, sources[subject])
-    times = None if prediction_ms is None else numbers(prediction_ms).values
+        counts = np.bincount(slots[subject][part], minlength=grid.width)
+        reference[layout.slice(subject)] = counts
+    times = None if prediction_ms is None else numbers(prediction_ms).values[part]
     known = times is not None and bool(np.isfinite(times).any())
     outcomes = None
     if prediction is not None and labels is not None and task == "classification":
@@ -84,10 +90,11 @@ def build_baseline(
         model_id=model_id,
         layout=layout,
         reference=reference,
-        rows=rows,
+        rows=int(part.sum()),
         outcomes=outcomes,
         start_ms=int(np.nanmin(times)) if known and times is not None else None,
         end_ms=int(np.nanmax(times)) if known and times is not None else None,
+        own=history.own({s: (slots[s], grid) for s, grid in made.items()}) if history else (),
     )
 
 
@@ -106,7 +113,7 @@ def _rows(columns: Mapping[str, Values]) -> int:
     return rows
 
 
-def _grids(columns: Mapping[str, Values], kinds: Mapping[str, str]) -> dict[str, Grid]:
+def _grids(columns: Mapping[str, Values], kinds: Mapping[str, str], part: Rows) -> dict[str, Grid]:
     missing = [name for name in kinds if name not in columns]
     if missing:
         raise BaselineError(
@@ -121,18 +128,30 @@ def _grids(columns: Mapping[str, Values], kinds: Mapping[str, str]) -> dict[str,
             "mend the reference, or name the feature under data_drift: exclude"
         )
     return {
-        f"feature/{name}": _grid(name, columns[name], kind)
+        f"feature/{name}": _grid(name, columns[name], kind, part)
         for name, kind in decided.items()
         if kind is not None
     }
 
 
-def _grid(name: str, values: Values, kind: str) -> Grid:
+def _grid(name: str, values: Values, kind: str, part: Rows) -> Grid:
+    """Bins of the reference alone: what came later has no say in them."""
+    reference = values if part.all() else taken(values, part)
     try:
         if kind == "numeric":
-            return build_numeric(numbers(values).values)
+            return build_numeric(numbers(reference).values)
         if kind == "categorical":
-            return build_categorical(listed(values))
+            return build_categorical(listed(reference))
     except BaselineError as error:
-        raise BaselineError(f"{name}: {error}") from None
+        raise BaselineError(f"{name}: {error}{_later(values, reference)}") from None
     raise BaselineError(f"{name}: unknown kind {kind!r}; known: categorical, numeric")
+
+
+def _later(values: Values, reference: Values) -> str:
+    """What else helps where the reference is only the earlier part of a history."""
+    if len(values) == len(reference):
+        return ""
+    return (
+        f", let the history begin where the column does, or build without own windows: all "
+        f"{len(values)} rows are the reference then"
+    )

@@ -23,6 +23,10 @@ FILE is a table ({", ".join(ENDINGS)}, each also with .gz). JSON lines may be pr
 as they are published, with `label` and `label_timestamp` added where they are known. Columns
 called {", ".join(ROLES)} have that role unless another is named; text times without an offset are
 taken as UTC.
+
+Where the times are known and are long enough, the earlier part is the reference, and the later part
+becomes windows of the baseline's own: by these it is known how much windows differ while nothing is
+wrong. They should hold nothing that you would want to be told of.
 """
 
 
@@ -39,14 +43,26 @@ taken as UTC.
 @click.option("--label", metavar="COLUMN", help="What turned out to be true.")
 @click.option("--timestamp", metavar="COLUMN", help="When it was predicted.")
 @click.option("--label-timestamp", metavar="COLUMN", help="When the label was known.")
+@click.option(
+    "--own-windows/--no-own-windows",
+    default=True,
+    help="Whether the later part becomes own windows, or all is the reference.  [default: it does]",
+)
 def build(
-    config: str, model: str, file: str, out: str | None, name: str | None, **roles: str | None
+    config: str,
+    model: str,
+    file: str,
+    out: str | None,
+    name: str | None,
+    own_windows: bool,
+    **roles: str | None,
 ) -> int:
     """Build a baseline, write it, and show what was learned."""
     spec = _model(config, model)
     path = _out(config, spec, out)
     given = {role: column for role, column in roles.items() if column is not None}
-    learned = learn(read_table(file), spec, name or path.name.partition(".")[0], given)
+    called = name or path.name.partition(".")[0]
+    learned = learn(read_table(file), spec, called, given, own_windows=own_windows)
     replaced = _write(path, learned.baseline.to_json())
     from monitor.cli._learned import show
     from monitor.cli._terminal import terminal

@@ -1,20 +1,22 @@
 """A table of past predictions as the columns that a baseline is built from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import compress
 from typing import Any
 
 import numpy as np
 
 from monitor.baselines.baseline import Baseline
 from monitor.baselines.build import MAX_DELAY_MS, build_baseline
+from monitor.baselines.history import History, Rows, divide
 from monitor.errors import DataError
 from monitor.files.judged import Skipped, kind_of
 from monitor.files.table import Table
 from monitor.files.times import epoch_ms
 from monitor.registry.durations import duration_text
 from monitor.registry.specs import ModelSpec
-from monitor.stats.column import Values, listed
+from monitor.stats.column import Values, listed, taken
 
 #: The roles that a column beside the features can have, and its name where no other is given.
 ROLES = ("prediction", "score", "label", "timestamp", "label_timestamp")
@@ -24,22 +26,35 @@ _NAMES = ("prediction_id", "model_id", "model_version", "schema_version")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Learned:
-    """A baseline, the columns that it was not built from, and those that have a role."""
+    """A baseline, the columns that it was not built from, and those that have a role.
+
+    `history` is how the rows were divided for its own windows, None where none were wanted or no
+    column says when a row was predicted.
+    """
 
     baseline: Baseline
     skipped: tuple[Skipped, ...]
     roles: Mapping[str, str]
+    history: History | None = None
 
 
 def learn(
-    table: Table, spec: ModelSpec, id: str, given: Mapping[str, str] | None = None
+    table: Table,
+    spec: ModelSpec,
+    id: str,
+    given: Mapping[str, str] | None = None,
+    *,
+    own_windows: bool = True,
 ) -> Learned:
     """Build a model's baseline from a table of its predictions, one row each.
 
     `given` names the columns of the roles; without a name a role is the column of its own name,
     if there is one. Features are those that the model declares, or else all other columns but
-    ids and times. Of events only the model's own are taken. Raises DataError or BaselineError, as
-    where a signal that is on would have nothing to be judged by.
+    ids and times. Of events only the model's own are taken. Where the times are known, and are long
+    enough, the later part of the rows becomes the baseline's own windows, of the lengths by which
+    inputs and outputs are judged (`monitor.baselines.history`), unless `own_windows` is False.
+    Raises DataError or BaselineError, as where a signal that is on would have nothing to be judged
+    by.
     """
     table = _of_model(table, spec.id)
     roles = _roles(table, given or {}, spec)
@@ -49,6 +64,10 @@ def learn(
         why = "; ".join(f"{s.column}: {s.reason}" for s in skipped)
         raise DataError(f"{table.path}: no column to learn ({why or 'it has none'})")
     categories = "categorical" if spec.task == "classification" else "numeric"
+    times = _times(table, roles.get("timestamp"))
+    history = None
+    if own_windows and times is not None:
+        history = divide(times, [window.size_ms for window in spec.input_windows])
     baseline = build_baseline(
         id=id,
         model_id=spec.id,
@@ -57,13 +76,14 @@ def learn(
         prediction=_typed(table, roles.get("prediction"), categories),
         score=_typed(table, roles.get("score"), "numeric"),
         labels=_typed(table, roles.get("label"), categories),
-        prediction_ms=_times(table, roles.get("timestamp")),
+        prediction_ms=times,
         label_ms=_times(table, roles.get("label_timestamp")),
         max_delay_ms=spec.labels.max_delay_ms if spec.labels else MAX_DELAY_MS,
         task=spec.task,
+        history=history,
     )
     _check_labels(table, spec, baseline)
-    return Learned(baseline, tuple(skipped), roles)
+    return Learned(baseline, tuple(skipped), roles, history)
 
 
 def _of_model(table: Table, model_id: str) -> Table:
@@ -71,22 +91,30 @@ def _of_model(table: Table, model_id: str) -> Table:
     owners = table.fields.get("model_id")
     if owners is None:
         return table
-    own = [i for i, owner in enumerate(listed(owners)) if owner == model_id]
-    if not own:
+    own = np.array([owner == model_id for owner in listed(owners)], dtype=np.bool_)
+    if not own.any():
         others = sorted({str(owner) for owner in listed(owners)})[:5]
         raise DataError(
             f"{table.path}: 0 of {table.rows} events are of model {model_id}; "
             f"they are of {', '.join(others)}"
         )
 
-    def taken(columns: Mapping[str, Values]) -> dict[str, Values]:
-        return {name: _taken(values, own) for name, values in columns.items()}
-
-    return replace(table, rows=len(own), columns=taken(table.columns), fields=taken(table.fields))
+    return rows_of(table, own)
 
 
-def _taken(values: Values, rows: Sequence[int]) -> Values:
-    return values[np.array(rows)] if isinstance(values, np.ndarray) else [values[i] for i in rows]
+def rows_of(table: Table, kept: Rows) -> Table:
+    """Return a table of the rows that are True."""
+
+    def taken_of(columns: Mapping[str, Values]) -> dict[str, Values]:
+        return {name: taken(values, kept) for name, values in columns.items()}
+
+    return replace(
+        table,
+        rows=int(kept.sum()),
+        columns=taken_of(table.columns),
+        fields=taken_of(table.fields),
+        text={name: list(compress(values, kept)) for name, values in table.text.items()},
+    )
 
 
 def _roles(table: Table, given: Mapping[str, str], spec: ModelSpec) -> dict[str, str]:

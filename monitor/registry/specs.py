@@ -183,7 +183,12 @@ class ModelSpec(Struct, frozen=True, kw_only=True):
     @property
     def windows(self) -> tuple[WindowSpec, ...]:
         """The windows of all signals that are on."""
-        signals = (self.data_drift, self.prediction_drift, self.performance)
+        return self.input_windows + (self.performance.windows if self.performance else ())
+
+    @property
+    def input_windows(self) -> tuple[WindowSpec, ...]:
+        """The windows of inputs and outputs: those of data drift, then of prediction drift."""
+        signals = (self.data_drift, self.prediction_drift)
         return tuple(w for signal in signals if signal is not None for w in signal.windows)
 
     @property

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any, Literal
 
 import numpy as np
@@ -106,3 +107,12 @@ def codes(grid: Grid, values: Values) -> npt.NDArray[np.int32]:
 def listed(values: Values) -> Sequence[object]:
     """Return the column's values as Python objects."""
     return values.tolist() if isinstance(values, np.ndarray) else values
+
+
+def taken(values: Values, rows: npt.NDArray[np.bool_]) -> Values:
+    """Return the column's values of the rows that are True.
+
+    >>> taken(["a", "b", "c"], np.array([True, False, True]))
+    ['a', 'c']
+    """
+    return values[rows] if isinstance(values, np.ndarray) else list(compress(values, rows))

@@ -145,3 +145,31 @@ def test_errors_are_one_line_and_exit_code_2(
     assert message in told.err
     assert told.err.count("\n") == 1
     assert not (folder / "delays.json").exists()
+
+
+def history(folder: Path, days: int) -> str:
+    """Eight predictions a day from the first of January on."""
+    rows = ["amount,at\n"]
+    for i in range(days * 8 + 1):
+        at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=3 * i)
+        rows.append(f"{(i * 37) % 101},{at:%Y-%m-%d %H:%M}\n")
+    (folder / "history.csv").write_text("".join(rows))
+    (folder / "daily.yaml").write_text(
+        "{id: daily, baseline: {path: daily.json},"
+        " signals: {data_drift: {window: [{size: 1d}, {size: 30d}], min_samples: 8}}}"
+    )
+    return str(folder / "history.csv")
+
+
+def test_the_later_part_of_a_history_becomes_own_windows_unless_it_is_refused(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = history(folder, 300)
+    daily = ["baseline", "build", str(folder / "daily.yaml"), "daily", file, "--timestamp", "at"]
+    assert run(daily) == 0
+    baseline = Baseline.from_json((folder / "daily.json").read_bytes())
+    assert baseline.rows == 120 * 8
+    assert [(own.size_ms, own.windows) for own in baseline.own] == [(86_400_000, 180)]
+    assert run([*daily, "--no-own-windows"]) == 0
+    whole = Baseline.from_json((folder / "daily.json").read_bytes())
+    assert (whole.rows, whole.own) == (2401, ())

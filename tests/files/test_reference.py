@@ -12,6 +12,7 @@ from monitor.registry.specs import (
     ModelSpec,
     PerformanceSpec,
     PredictionDriftSpec,
+    WindowSpec,
 )
 
 HOUR = 3_600_000
@@ -165,3 +166,39 @@ def test_labels_of_which_none_came_in_time_are_no_baseline_of_performance(
     assert learn(table, SPEC, "may").baseline.outcomes is not None
     with pytest.raises(DataError, match=r"0 of 100 predictions have a label within .* \(8h\), and"):
         learn(table, JUDGED, "may")
+
+
+def year(rows: int = 5000, hours: int = 2) -> Table:
+    rng = np.random.default_rng(8)
+    times: list[int | None] = [MAY + i * hours * HOUR for i in range(rows)]
+    times[17] = times[4000] = None
+    return Table("y.csv", rows, {"x": rng.normal(size=rows), "timestamp": times})
+
+
+def test_own_windows_are_of_the_lengths_by_which_inputs_and_outputs_are_judged() -> None:
+    spec = ModelSpec(
+        id="m",
+        data_drift=DataDriftSpec(windows=(window(24), window(6))),
+    )
+    learned = learn(year(), spec, "y")
+    # 416 whole days, 167 of them reference, and two whole quarters of the next one.
+    assert [(own.size_ms // HOUR, own.windows) for own in learned.baseline.own] == [
+        (6, 998), (24, 249),
+    ]  # fmt: skip
+    assert learned.baseline.rows == 167 * 12 + 1
+    assert learned.history is not None
+    assert learned.history.untimed == 2
+    assert sum(own.counts["feature/x"].sum() for own in learned.baseline.own[1:]) == 249 * 12 - 1
+
+
+def test_all_rows_are_the_reference_where_it_is_wanted_or_there_are_no_times() -> None:
+    spec = ModelSpec(id="m", data_drift=DataDriftSpec(windows=(window(24),)))
+    assert learn(year(), spec, "y").baseline.own
+    wanted = learn(year(), spec, "y", own_windows=False)
+    timeless = learn(Table("y.csv", 5000, {"x": year().columns["x"]}), spec, "y")
+    for learned in (wanted, timeless):
+        assert (learned.baseline.rows, learned.baseline.own, learned.history) == (5000, (), None)
+
+
+def window(hours: int) -> WindowSpec:
+    return WindowSpec(size_ms=hours * HOUR, hop_ms=hours * HOUR, allowed_lateness_ms=0)
