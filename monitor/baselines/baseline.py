@@ -69,6 +69,12 @@ class Baseline:
         """Return the reference's counts of a subject; raises BaselineError if it isn't there."""
         return self.reference[self.layout.slice(subject)]
 
+    @property
+    def until_ms(self) -> int | None:
+        """The end of all that it was learned from, own windows included; None if unknown."""
+        own = [int(windows.starts[-1]) + windows.size_ms for windows in self.own if windows.windows]
+        return max(own, default=self.end_ms)
+
     def own_windows(self, size_ms: int) -> OwnWindows | None:
         """Return the baseline's own windows of a length, None if it has none."""
         return next((windows for windows in self.own if windows.size_ms == size_ms), None)

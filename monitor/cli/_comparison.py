@@ -4,7 +4,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from monitor.cli._terminal import is_unicode
+from monitor.cli._terminal import blocks, is_unicode
 from monitor.files.comparison import Comparison, Feature
 from monitor.files.shape import bars, shape
 from monitor.stats.grid import NumericGrid
@@ -12,7 +12,6 @@ from monitor.stats.grid import NumericGrid
 #: Below so many characters the table leaves out what the sentences beneath it say.
 WIDE = 100
 _STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "green"}
-_BLOCKS, _ASCII = " ▁▂▃▄▅▆▇█", " .:-=+*#%"
 
 
 def show(comparison: Comparison, out: Console) -> None:
@@ -60,11 +59,11 @@ def _table(comparison: Comparison, out: Console) -> Table:
 def _drawn(feature: Feature, width: int, out: Console) -> tuple[Text, Text]:
     found = shape(feature.reference, feature.current, feature.grid, width)
     scale = float(max(found.reference.max(initial=0), found.current.max(initial=0)))
-    blocks = _BLOCKS if is_unicode(out) else _ASCII
+    steps = blocks(out)
     style = _STYLES[feature.severity] if feature.drifted else ""
     return (
-        Text(bars(found.reference, scale, blocks), "dim"),
-        Text(bars(found.current, scale, blocks), style),
+        Text(bars(found.reference, scale, steps), "dim"),
+        Text(bars(found.current, scale, steps), style),
     )
 
 

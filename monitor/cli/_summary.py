@@ -91,7 +91,7 @@ def _memory(spec: ModelSpec, partitions: int) -> Iterator[tuple[str, str]]:
     most = Footprint(most_remembered(spec, partitions))
     yield (
         "",
-        f"at most {most.ids:,} ids a partition, {_bytes(most.store_bytes)} of a worker's disk; "
+        f"at most {most.ids:,} ids a partition, {bytes_text(most.store_bytes)} of a worker's disk; "
         "beyond, windows are inconclusive",
     )
 
@@ -99,13 +99,18 @@ def _memory(spec: ModelSpec, partitions: int) -> Iterator[tuple[str, str]]:
 def _cost(spec: ModelSpec, found: Footprint) -> str:
     return (
         f"{found.ids:,.0f} ids a partition at {spec.expected_rate:g}/s: "
-        f"{_bytes(found.store_bytes)} of a worker's disk, {_bytes(found.log_bytes)} of a "
+        f"{bytes_text(found.store_bytes)} of a worker's disk, {bytes_text(found.log_bytes)} of a "
         f"broker's; another machine needs about {duration_text(round(found.recovery_s) * 1000)} "
         "to take over"
     )
 
 
-def _bytes(count: float) -> str:
+def bytes_text(count: float) -> str:
+    """Tell a size in the unit that fits.
+
+    >>> bytes_text(1_234_567), bytes_text(900)
+    ('1.2 MB', '0.9 kB')
+    """
     for unit, size in (("GB", 1e9), ("MB", 1e6)):
         if count >= size:
             return f"{count / size:,.1f} {unit}"

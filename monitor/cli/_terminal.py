@@ -22,3 +22,8 @@ def terminal() -> Console:
 def is_unicode(out: Console) -> bool:
     """Say whether blocks and arrows can be written."""
     return out.encoding.lower().startswith("utf")
+
+
+def blocks(out: Console) -> str:
+    """Return what bars are drawn with, from none to the highest."""
+    return " ▁▂▃▄▅▆▇█" if is_unicode(out) else " .:-=+*#%"

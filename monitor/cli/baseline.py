@@ -1,6 +1,8 @@
-"""Build baselines: what a model's data looks like when it is fine."""
+"""Build, show and list baselines: what a model's data looks like when it is fine."""
 
+import json
 import os
+import time
 from pathlib import Path
 
 import click
@@ -9,12 +11,12 @@ from monitor.errors import ConfigError, WatchkeeperError
 from monitor.files.reference import ROLES, learn
 from monitor.files.tables import ENDINGS, read_table
 from monitor.registry.specs import ModelSpec
-from monitor.stream.models import read_config
+from monitor.stream.models import read_baseline, read_config
 
 
 @click.group()
 def command() -> None:
-    """Build baselines: what a model's data looks like when it is fine."""
+    """Build, show and list baselines: what a model's data looks like when it is fine."""
 
 
 BUILD = f"""Learn the baseline of MODEL in CONFIG from FILE, one past prediction a row.
@@ -63,15 +65,58 @@ def build(
     given = {role: column for role, column in roles.items() if column is not None}
     called = name or path.name.partition(".")[0]
     learned = learn(read_table(file), spec, called, given, own_windows=own_windows)
-    replaced = _write(path, learned.baseline.to_json())
+    data = learned.baseline.to_json()
+    replaced = _write(path, data)
     from monitor.cli._learned import show
     from monitor.cli._terminal import terminal
 
     console = terminal()
-    show(learned, str(path), console)
+    show(learned, spec, str(path), len(data), console)
     if replaced:
         console.print(f"Replaced the {path.name} that was there before.", markup=False)
     return 0
+
+
+@command.command("show")
+@click.argument("file")
+@click.option("--json", "as_json", is_flag=True, help="Print it for machines.")
+def show_(file: str, as_json: bool) -> int:
+    """Show the baseline in FILE: columns, labels, own windows, fingerprint."""
+    baseline = read_baseline(Path(file))
+    size = Path(file).stat().st_size
+    from monitor.cli._shown import described, show
+
+    if as_json:
+        click.echo(json.dumps({"path": file, "bytes": size, **described(baseline)}, indent=2))
+    else:
+        from monitor.cli._terminal import terminal
+
+        show(baseline, size, terminal())
+    return 0
+
+
+@command.command("list")
+@click.argument("config")
+@click.option("--json", "as_json", is_flag=True, help="Print it for machines.")
+def list_(config: str, as_json: bool) -> int:
+    """List the baselines of the models in CONFIG: since when each holds, and how old it is.
+
+    Exits with 1 if a model has none, or one that cannot be used.
+    """
+    from monitor.cli._listed import listed, table, to_json
+
+    found = list(listed(read_config(Path(config)), int(time.time() * 1000)))
+    if as_json:
+        click.echo(json.dumps(to_json(found), indent=2))
+    else:
+        from monitor.cli._terminal import terminal
+
+        console = terminal()
+        console.print(table(found))
+        for one in found:
+            if one.why is not None:
+                console.print(one.why, markup=False)
+    return 1 if any(one.why is not None for one in found) else 0
 
 
 def _model(config: str, model: str) -> ModelSpec:

@@ -66,26 +66,29 @@ def _public_key(approver: ApproverSpec) -> bytes:
 
 
 def _model(spec: ModelSpec, folder: Path) -> Monitored:
-    read = [(one.effective_from_ms, _baseline(spec, folder / one.path)) for one in spec.baselines]
+    read = [
+        (one.effective_from_ms, read_baseline(folder / one.path, spec.id)) for one in spec.baselines
+    ]
     changes = tuple((from_ms, baseline) for from_ms, baseline in read if from_ms is not None)
     return Monitored(spec, read[0][1] if read else None, changes)
 
 
-def _baseline(spec: ModelSpec, path: Path) -> Baseline:
+def read_baseline(path: Path, model_id: str | None = None) -> Baseline:
+    """Read a baseline, of the model where one is named; raises BaselineError for one that isn't."""
     try:
         baseline = Baseline.from_json(path.read_bytes())
     except FileNotFoundError:
+        of = "" if model_id is None else f" of model {model_id}"
         raise BaselineError(
-            f"{path}: the baseline of model {spec.id} does not exist; build it with "
-            "`watchkeeper baseline build`"
+            f"{path}: the baseline{of} does not exist; build it with `watchkeeper baseline build`"
         ) from None
     except OSError as error:
         raise BaselineError(f"{path}: cannot be read: {error}") from None
     except BaselineError as error:
         raise BaselineError(f"{path}: {error}") from None
-    if baseline.model_id != spec.id:
+    if model_id is not None and baseline.model_id != model_id:
         raise BaselineError(
-            f"{path}: a baseline of model {baseline.model_id!r}, configured for {spec.id!r}; "
+            f"{path}: a baseline of model {baseline.model_id!r}, configured for {model_id!r}; "
             "build one for this model"
         )
     return baseline

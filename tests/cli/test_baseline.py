@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from monitor.baselines.baseline import Baseline
+from monitor.cli._listed import listed
 from monitor.cli.main import run
+from monitor.stream.models import read_config
 
 CONFIG = """
 models:
@@ -161,15 +163,130 @@ def history(folder: Path, days: int) -> str:
     return str(folder / "history.csv")
 
 
-def test_the_later_part_of_a_history_becomes_own_windows_unless_it_is_refused(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    file = history(folder, 300)
-    daily = ["baseline", "build", str(folder / "daily.yaml"), "daily", file, "--timestamp", "at"]
-    assert run(daily) == 0
+def daily(folder: Path, days: int, *options: str) -> int:
+    file = history(folder, days)
+    config = str(folder / "daily.yaml")
+    return run(["baseline", "build", config, "daily", file, "--timestamp", "at", *options])
+
+
+def test_the_later_part_of_a_history_becomes_own_windows_unless_it_is_refused(folder: Path) -> None:
+    assert daily(folder, 300) == 0
     baseline = Baseline.from_json((folder / "daily.json").read_bytes())
     assert baseline.rows == 120 * 8
     assert [(own.size_ms, own.windows) for own in baseline.own] == [(86_400_000, 180)]
-    assert run([*daily, "--no-own-windows"]) == 0
+    assert daily(folder, 300, "--no-own-windows") == 0
     whole = Baseline.from_json((folder / "daily.json").read_bytes())
     assert (whole.rows, whole.own) == (2401, ())
+
+
+def told(capsys: pytest.CaptureFixture[str]) -> str:
+    return " ".join(capsys.readouterr().out.split())
+
+
+def test_it_is_said_of_each_length_what_can_be_judged(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert daily(folder, 300) == 0
+    said = told(capsys)
+    assert (
+        "Own windows of 1d: 180 from 2026-05-01T00:00:00Z to 2026-10-28T00:00:00Z, 8 rows" in said
+    )
+    assert "Data drift over 1d: 1 of 1 columns by" in said
+    assert "over 30d: the history has 10 whole windows, and 40 are needed" in said
+    assert "the limits alone judge, and no budget of false alarms is kept" in said
+    assert "fewer than 150" not in said
+    assert daily(folder, 45) == 0
+    assert "over 1d: " in (said := told(capsys))
+    assert "fewer than 150 own windows" in said
+    assert daily(folder, 30) == 0
+    assert "Data drift over 1d: the history has 30 whole windows, and 40 are needed" in told(capsys)
+
+
+def test_windows_that_are_too_thin_to_be_judged_are_told(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = history(folder, 300)
+    config = folder / "daily.yaml"
+    config.write_text(config.read_text().replace("min_samples: 8", "min_samples: 9"))
+    assert run(["baseline", "build", str(config), "daily", file, "--timestamp", "at"]) == 0
+    assert "most windows have fewer than 9 rows (min_samples), and such are not judged" in (
+        told(capsys)
+    )
+
+
+def test_why_there_are_no_own_windows_is_told(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert daily(folder, 300, "--no-own-windows") == 0
+    assert "No own windows. So the limits alone judge" in told(capsys)
+    config, file = str(folder / "daily.yaml"), str(folder / "history.csv")
+    assert run(["baseline", "build", config, "daily", file]) == 0
+    assert "No own windows: name the column of times with --timestamp. So" in told(capsys)
+
+
+def test_a_baseline_is_shown(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert daily(folder, 300) == 0
+    capsys.readouterr()
+    path = folder / "daily.json"
+    assert run(["baseline", "show", str(path)]) == 0
+    said = told(capsys)
+    fingerprint = Baseline.from_json(path.read_bytes()).fingerprint
+    assert "daily of daily: 960 rows from 2026-01-01T00:00:00Z to 2026-04-30T21:00:00Z" in said
+    assert f"fingerprint {fingerprint}, " in said
+    assert "amount numeric 960 0.0% 0.0%" in said
+    assert "Own windows of 1d: 180 from 2026-05-01T00:00:00Z" in said
+    assert run(["baseline", "show", str(path), "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["bytes"] == path.stat().st_size
+    assert answer["until"] == "2026-10-28T00:00:00Z"
+    assert answer["own_windows"] == [
+        {
+            "size": "1d",
+            "windows": 180,
+            "from": "2026-05-01T00:00:00Z",
+            "to": "2026-10-28T00:00:00Z",
+            "median_rows": 8,
+        }
+    ]
+    assert answer["columns"][0]["values"] == 960
+    assert run(["baseline", "show", str(folder / "gone.json")]) == 2
+    assert "gone.json: the baseline does not exist" in capsys.readouterr().err
+    (folder / "bad.json").write_text("{}")
+    assert run(["baseline", "show", str(folder / "bad.json")]) == 2
+    assert "bad.json: not a baseline" in capsys.readouterr().err
+
+
+def test_baselines_are_listed_with_those_that_are_missing(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flat = str(folder / "flat.csv")
+    assert build(folder, "two", flat, "--out", str(folder / "a.json"), "--timestamp", "landed") == 0
+    capsys.readouterr()
+    assert run(["baseline", "list", str(folder / "models.yaml")]) == 1
+    said = told(capsys)
+    assert "two a a.json the beginning 200" in said
+    assert "two - b.json 2026-03-01T00:00:00Z - - - cannot be used" in said
+    assert "bare: no baseline, so that nothing can be judged" in said
+    assert "b.json: the baseline of model two does not exist" in said
+    assert run(["baseline", "list", str(folder / "models.yaml"), "--json"]) == 1
+    rows = json.loads(capsys.readouterr().out)
+    assert [(row["model_id"], row["usable"]) for row in rows] == [
+        ("delays", False), ("bare", False), ("whole", False), ("two", True), ("two", False),
+    ]  # fmt: skip
+    assert rows[3]["until"] == "2013-05-01T03:19:00Z"
+
+
+def test_a_list_in_which_all_is_there_is_fine_and_ages_count_from_the_end_of_the_history(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert daily(folder, 300) == 0
+    capsys.readouterr()
+    assert run(["baseline", "list", str(folder / "daily.yaml")]) == 0
+    assert "180 of 1d" in told(capsys)
+    end = datetime(2026, 10, 28, tzinfo=UTC)
+    config = read_config(folder / "daily.yaml")
+    later = int((end + timedelta(days=3)).timestamp() * 1000)
+    (one,) = listed(config, later)
+    assert (one.age_ms, one.why) == (3 * 86_400_000, None)
+    (early,) = listed(config, int(end.timestamp() * 1000) - 1)
+    assert early.age_ms == 0
