@@ -38,7 +38,7 @@ def auc(current: Counts, reference: Counts, grid: NumericGrid) -> AUC | None:
 
 
 def ordered_auc(current: Counts, reference: Counts) -> AUC | None:
-    """The same of int64[K] over cells that rise.
+    """The same of int64[K] over cells that rise (Mann & Whitney, 1947).
 
     >>> ordered_auc(np.array([0, 10]), np.array([5, 5])).value
     0.75

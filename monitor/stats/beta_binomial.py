@@ -10,6 +10,8 @@ from scipy.special import betaln, gammaln
 
 #: Beyond it people cannot be told from ones who are all alike.
 MOST_PRECISION = 1e6
+#: Precisions that the search for the most likely one may begin at.
+STARTS = (0.1, 1.0, 10.0, 100.0, 1e4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,12 @@ def fit_beta_binomial(counts: Sequence[int], rows: Sequence[int]) -> BetaBinomia
         return -float(np.sum(betaln(x + a, n - x + b) - betaln(a, b)))
 
     p = float(x.sum() / n.sum())
-    start = [math.log(p / (1 - p)), math.log(20.0)]
+    # People of all or nothing lie far from people who are nearly alike: one start finds not both.
+    starts = [[math.log(p / (1 - p)), math.log(precision)] for precision in STARTS]
+    starts.sort(key=lambda at: unlikely(np.array(at)))
     bounds = [(-20.0, 20.0), (math.log(1e-2), math.log(MOST_PRECISION))]
-    found = minimize(unlikely, start, method="L-BFGS-B", bounds=bounds)
+    found = min(
+        (minimize(unlikely, start, method="L-BFGS-B", bounds=bounds) for start in starts[:2]),
+        key=lambda least: float(least.fun),
+    )
     return BetaBinomial(1 / (1 + math.exp(-found.x[0])), math.exp(found.x[1]))

@@ -106,7 +106,11 @@ def least_windows(cells: int) -> int:
 
 
 def log_shares(counts: Counts) -> Floats:
-    """Return float64[N, K], log shares of int64[N, K] with half a row in every cell."""
+    """Return float64[N, K], log shares of int64[N, K] with half a row in every cell.
+
+    >>> log_shares(np.array([[3, 0]])).round(3).tolist()
+    [[-0.134, -2.079]]
+    """
     cells = counts.shape[1]
     return np.asarray(np.log((counts + 0.5) / (counts.sum(axis=1, keepdims=True) + cells / 2)))
 

@@ -6,19 +6,30 @@ import numpy as np
 import pytest
 
 from monitor.stats.auc import auc
-from monitor.stats.cells import closed_cells, open_cells, uniform_counts, valid_rows
+from monitor.stats.cells import Cells, closed_cells, open_cells, uniform_counts, valid_rows
 from monitor.stats.chi2 import chi2
+from monitor.stats.clopper_pearson import clopper_pearson
 from monitor.stats.concept import concept_drift, degradation
+from monitor.stats.effect import effect
 from monitor.stats.fisher import excess_p
 from monitor.stats.grid import Counts, Grid, build_categorical, build_numeric
 from monitor.stats.hellinger import hellinger
 from monitor.stats.js import js
 from monitor.stats.ks import ks
+from monitor.stats.newcombe import newcombe, wilson
 from monitor.stats.performance import performance
 from monitor.stats.psi import expected_psi, psi, psi_uniform
 from monitor.stats.rates import rates
+from monitor.stats.total_variation import total_variation
+from monitor.stats.trend import trend
+from monitor.stats.two_proportions import two_proportions
+from monitor.stats.wasserstein import bin_means, wasserstein
 
 LN2 = math.log(2)
+
+
+def both(cells: Cells) -> tuple[Counts, Counts]:
+    return cells.current, cells.reference
 
 
 def grid_of(values: list[float]) -> tuple[Grid, Counts]:
@@ -47,6 +58,11 @@ def test_identical_columns_do_not_differ() -> None:
     test = chi2(closed.current, closed.reference)
     assert test is not None
     assert (test.statistic, test.p_value) == (0, 1)
+    assert total_variation(closed.current, closed.reference) == 0
+    assert wasserstein(counts, counts, grid, bin_means(values, grid)) == 0
+    size = effect(coarse.current, coarse.reference)
+    assert size is not None
+    assert (size.psi, size.corrected, size.lower, size.p_value) == (0, 0, 0, 1)
 
 
 def test_uniform_psi_of_disjoint_columns_over_the_baselines_edges() -> None:
@@ -73,6 +89,10 @@ def test_disjoint_columns_reach_the_bounds() -> None:
     rank = auc(now, then, grid)
     assert rank is not None
     assert rank.value == 1
+    assert total_variation(cells.current, cells.reference) == pytest.approx(1, abs=1e-15)
+    means = bin_means(reference, grid)
+    moved = wasserstein(now, then, grid, means, above=float((reference + 2).sum()))
+    assert moved == pytest.approx(2, abs=1e-9)
 
 
 def test_js_with_an_empty_cell_is_defined() -> None:
@@ -93,6 +113,7 @@ def test_a_constant_that_stays_is_no_drift() -> None:
     rank = auc(now, then, grid)
     assert rank is not None
     assert (rank.value, rank.z, rank.p_value) == (0.5, 0, 1)
+    assert wasserstein(now, then, grid, bin_means(np.full(9, 3.0), grid)) == 0
 
 
 def test_a_constant_that_becomes_another_is_total_drift() -> None:
@@ -108,6 +129,10 @@ def test_a_constant_that_becomes_another_is_total_drift() -> None:
         assert found.divergence_nats == pytest.approx(LN2, abs=1e-12)
         assert psi_uniform(now, then, grid) == pytest.approx(9.2094, abs=5e-5)
         assert rates(now, then, grid)["out_of_range_rate"].value == 1
+        means, total = bin_means(np.full(9, 3.0), grid), other * 60
+        below, above = (total, None) if other < 3 else (None, total)
+        moved = wasserstein(now, then, grid, means, below, above)
+        assert moved == pytest.approx(abs(other - 3), abs=1e-12)
 
 
 @pytest.mark.parametrize("values", [[], [math.nan] * 9])
@@ -126,6 +151,9 @@ def test_an_empty_or_all_null_window_is_undefined_and_never_zero(values: list[fl
         assert js(closed.current, closed.reference) is None
         assert chi2(closed.current, closed.reference) is None
         assert hellinger(closed.current, closed.reference) is None
+        assert total_variation(closed.current, closed.reference) is None
+        assert effect(coarse.current, coarse.reference) is None
+        assert wasserstein(a, b, grid, bin_means(np.arange(50.0), grid), 0.0, 0.0) is None
     found = rates(now, then, grid)
     assert found["null_rate"].value == (1 if values else None)
     assert found["out_of_range_rate"].value is None
@@ -142,6 +170,9 @@ def test_other_undefined_results_are_none() -> None:
     assert degradation([0.9, 0.9, math.nan, 0.9], 0.5) is None
     assert degradation([0.9] * 4, math.nan) is None
     assert concept_drift([0.9] * 4, math.nan) is None
+    assert wilson(0, 0) is clopper_pearson(0, 0) is newcombe(0, 0, 1, 2) is None
+    assert two_proportions(0, 0, 1, 2) is None
+    assert trend([0.9, 0.8], 3) is trend([0.9] * 7) is trend([0.9] * 6 + [math.nan]) is None
     with pytest.raises(ValueError, match="0 periods"):
         degradation([0.9], 0.9, 0)
 
@@ -153,6 +184,45 @@ def test_ks_of_few_rows_has_no_p_value() -> None:
         found = ks(grid.counts(np.arange(float(rows))), then, grid)
         assert found is not None
         assert (found.p_value is not None) == has
+
+
+def test_a_single_row_is_far_away_by_the_articles_psi_and_has_no_p_value() -> None:
+    """Which is why a grade needs a least number of rows."""
+    reference = np.linspace(0, 1, 10_000)
+    grid = build_numeric(reference)
+    now, then = grid.counts(np.array([0.55])), grid.counts(reference)
+    naive = psi_uniform(now, then, grid)
+    assert naive == pytest.approx(8.28, abs=0.005)
+    found, size = ks(now, then, grid), effect(*both(open_cells(now, then, grid)))
+    assert found is not None
+    assert found.p_value is None
+    assert size is not None
+    assert size.corrected < 0.1
+    assert size.lower == 0
+
+
+@pytest.mark.parametrize("part", [0, 10])
+def test_proportions_of_nothing_and_of_all_are_alike_and_have_limits(part: int) -> None:
+    found = two_proportions(part, 10, 2 * part, 20)
+    assert found is not None
+    assert (found.z, found.p_value, found.p_greater) == (0, 1, 1)
+    for interval in (wilson(part, 10), clopper_pearson(part, 10)):
+        assert interval is not None
+        assert (interval.low if part == 0 else interval.high) == pytest.approx(part / 10, abs=1e-15)
+        assert 0 < interval.high - interval.low < 0.35
+
+
+def test_how_far_rows_moved_beyond_the_edges_is_known_from_their_sum_alone() -> None:
+    reference = np.arange(100.0)
+    grid, means = build_numeric(reference), bin_means(reference, build_numeric(reference))
+    then, now = grid.counts(reference), grid.counts(np.append(reference, 1e6))
+    assert wasserstein(now, then, grid, means) is None
+    far = wasserstein(now, then, grid, means, above=1e6)
+    assert far == pytest.approx((1e6 - 49.5) / 101, rel=1e-9)
+    holes = grid.counts(np.concatenate((reference, [np.nan, np.inf, -np.inf])), type_errors=3)
+    assert wasserstein(holes, then, grid, means) == 0, "what is in no bin is a rate"
+    with pytest.raises(ValueError, match="9 means of"):
+        wasserstein(now, then, grid, np.zeros(9))
 
 
 def test_nulls_are_out_of_the_denominator() -> None:

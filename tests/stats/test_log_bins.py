@@ -13,13 +13,6 @@ BINS = LogBins.of(1e-6, 3600.0, limits=[0.2, 1.0])
 LATENCIES = st.lists(st.floats(1.001e-6, 3599.0), min_size=1, max_size=200).map(np.array)
 
 
-@given(LATENCIES, st.sampled_from([0.0, 0.5, 0.9, 0.95, 0.99, 1.0]))
-def test_a_quantile_is_within_one_percent(values: np.ndarray, q: float) -> None:
-    exact = float(np.quantile(values, q, method="inverted_cdf"))
-    found = BINS.quantile(BINS.counts(values), q)
-    assert found == pytest.approx(exact, rel=0.01 + 1e-9)
-
-
 @given(LATENCIES, LATENCIES)
 def test_counts_add_up_to_those_of_the_union(one: np.ndarray, other: np.ndarray) -> None:
     both = BINS.counts(np.concatenate((one, other)))

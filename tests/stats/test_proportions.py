@@ -17,15 +17,6 @@ from monitor.stats.two_proportions import two_proportions
 PART = st.integers(1, 5000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 
 
-@given(PART, st.sampled_from([0.8, 0.95, 0.999]))
-def test_clopper_pearson_is_scipys_exact_interval(part: tuple[int, int], level: float) -> None:
-    k, n = part
-    found = clopper_pearson(k, n, level)
-    oracle = stats.binomtest(k, n).proportion_ci(level, "exact")
-    assert found is not None
-    assert (found.low, found.high) == pytest.approx((oracle.low, oracle.high), rel=1e-9, abs=1e-12)
-
-
 def test_certification_needs_59_requests_for_p95_and_299_for_p99() -> None:
     for q, least in ((0.95, 59), (0.99, 299)):
         met = [n for n in range(1, 400) if (upper_limit(0, n) or 1.0) <= 1 - q]
@@ -36,41 +27,6 @@ def test_a_limit_of_no_rows_is_not_known() -> None:
     assert upper_limit(0, 0) is lower_limit(0, 0) is clopper_pearson(0, 0) is None
     with pytest.raises(ValueError, match="5 of 4 rows"):
         upper_limit(5, 4)
-
-
-@given(PART, PART)
-def test_two_proportions_are_pearsons_chi_squared(
-    one: tuple[int, int], other: tuple[int, int]
-) -> None:
-    found = two_proportions(*one, *other)
-    assert found is not None
-    table = np.array([[one[0], one[1] - one[0]], [other[0], other[1] - other[0]]])
-    if not table.sum(axis=0).all():
-        assert (found.z, found.p_value, found.p_greater) == (0.0, 1.0, 1.0)
-        return
-    oracle = stats.chi2_contingency(table, correction=False)
-    assert found.z**2 == pytest.approx(oracle.statistic, rel=1e-9, abs=1e-9)
-    assert found.p_value == pytest.approx(oracle.pvalue, rel=1e-6, abs=1e-300)
-    assert math.copysign(1, found.difference) == math.copysign(1, found.z) or found.z == 0
-    if found.z > 0:
-        assert found.p_greater == pytest.approx(found.p_value / 2, rel=1e-9, abs=1e-300)
-
-
-@given(st.lists(PART.filter(lambda p: p[1] < 300), min_size=3, max_size=8))
-def test_a_trend_in_proportions_is_the_correlation_of_rows_with_their_period(
-    parts: list[tuple[int, int]],
-) -> None:
-    found = cochran_armitage([k for k, _ in parts], [n for _, n in parts])
-    assert found is not None
-    outcome = np.concatenate([np.repeat([1.0, 0.0], [k, n - k]) for k, n in parts])
-    period = np.repeat(np.arange(float(len(parts))), [n for _, n in parts])
-    if np.all(outcome == outcome[0]):
-        assert (found.z, found.p_value) == (0.0, 1.0)
-        return
-    r = float(np.corrcoef(outcome, period)[0, 1])
-    assert found.z == pytest.approx(r * math.sqrt(outcome.size), rel=1e-7, abs=1e-7)
-    assert found.slope == pytest.approx(np.polyfit(period, outcome, 1)[0], rel=1e-6, abs=1e-9)
-    assert found.p_value == pytest.approx(2 * stats.norm.sf(abs(found.z)), rel=1e-9)
 
 
 def test_a_trend_needs_three_periods_that_have_rows() -> None:
@@ -124,16 +80,6 @@ def test_evidence_is_kept_and_one_empty_side_says_nothing() -> None:
     process = EProcess().after(30, 100, 5, 100).after(30, 100, 5, 100)
     assert process.after(3, 10, 0, 0).e_value == process.e_value > 1
     assert process.after(5, 100, 30, 100).p_value == process.p_value
-
-
-@given(PART.filter(lambda p: p[1] < 400), st.floats(0.01, 0.99), st.floats(0.5, 1e4))
-def test_the_beta_binomial_tail_is_scipys(
-    part: tuple[int, int], mean: float, precision: float
-) -> None:
-    k, n = part
-    expected = stats.betabinom.cdf(k, n, mean * precision, (1 - mean) * precision)
-    found = BetaBinomial(mean, precision).at_most(k, n)
-    assert found == pytest.approx(float(expected), rel=1e-6, abs=1e-9)
 
 
 def test_a_fit_finds_the_spread_between_people() -> None:

@@ -4,27 +4,8 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
-from hypothesis import strategies as st
-from scipy import stats
 
 from monitor.stats.trend import trend
-
-VALUES = st.lists(st.floats(0, 1), min_size=7, max_size=20)
-
-
-@given(VALUES, st.integers(3, 7))
-def test_a_trend_is_scipys_regression(values: list[float], periods: int) -> None:
-    last = np.array(values[-periods:])
-    assume(np.ptp(last) > 1e-6)
-    found, oracle = trend(values, periods), stats.linregress(np.arange(periods), last)
-    assert found is not None
-    assert found.slope == pytest.approx(oracle.slope, abs=1e-12)
-    assert found.intercept == pytest.approx(oracle.intercept, abs=1e-12)
-    assert found.p_value == pytest.approx(oracle.pvalue, abs=1e-9)
-    assert found.error == pytest.approx(oracle.stderr, abs=1e-9)
-    projected = oracle.intercept + oracle.slope * (periods + 7)
-    assert found.projected(7) == pytest.approx(projected, abs=1e-12)
 
 
 def test_what_has_no_slope_is_no_trend() -> None:

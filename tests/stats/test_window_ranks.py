@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.signal import lfilter
 
-from monitor.stats.window_ranks import SCALES, WindowRanks
+from monitor.stats.window_ranks import WindowRanks
 
 NOMINAL = 0.001
 FEATURES = 20
@@ -18,21 +18,6 @@ FEATURES = 20
 def autoregressive(rng: np.random.Generator, rho: float, shape: tuple[int, int]) -> np.ndarray:
     noise = rng.standard_normal((shape[0], shape[1] + 60))
     return np.asarray(lfilter([1], [1, -rho], noise, axis=1)[:, 60:]) * math.sqrt(1 - rho**2)
-
-
-@given(st.integers(0, 10**6), st.integers(100, 250))
-@settings(max_examples=30, deadline=None)
-def test_the_variance_is_that_of_a_correlated_mean_less_the_baselines(seed: int, n: int) -> None:
-    """Written out as the sum over the whole correlation matrix, with scipy's ranks."""
-    scores = np.round(np.random.default_rng(seed).normal(size=n), 1)
-    ranks = WindowRanks(scores)
-    z = stats.norm.ppf((stats.rankdata(scores) - 0.5) / n)
-    rho = min(0.95, max(0.0, np.mean(z[1:] * z[:-1]) / np.var(z)) + 1.645 / math.sqrt(n))
-    for r in SCALES:
-        lag = np.abs(np.subtract.outer(np.arange(r), np.arange(r)))
-        mean = float((rho**lag).sum()) / r**2
-        expected = np.var(z) * (mean + (1 + rho) / ((1 - rho) * n))
-        assert ranks.deviation(r) == pytest.approx(math.sqrt(expected), rel=1e-9)
 
 
 def test_a_score_is_ranked_with_half_its_ties() -> None:
