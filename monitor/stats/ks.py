@@ -54,7 +54,7 @@ def kolmogorov_p(d: float, n: float, m: float) -> float | None:
     """The chance of as great a distance between n and m rows (Stephens); None below 50 of any.
 
     >>> round(kolmogorov_p(0.136, 200, 200), 3), kolmogorov_p(0.5, 20, 200)
-    (0.047, None)
+    (0.045, None)
     """
     if min(n, m) < LEAST:
         return None
