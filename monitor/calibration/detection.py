@@ -9,10 +9,7 @@ import numpy as np
 
 from monitor.calibration.budget import found
 from monitor.calibration.usual import Path, Usual
-from monitor.stats.auc import ordered_auc
-from monitor.stats.chi2 import chi2
 from monitor.stats.grid import Counts
-from monitor.stats.ks import kolmogorov_p
 from monitor.stats.window_ranks import SCALES
 from monitor.stats.window_scores import logit_auc
 
@@ -94,27 +91,13 @@ def _one(usual: Usual, windows: Sequence[Counts], alpha: float) -> Detected:
 
 def _by_rows(usual: Usual, windows: Sequence[Counts]) -> tuple[float | None, int]:
     """The least p over merged windows, times their number, and how many were merged."""
-    b, m = usual.reference, int(usual.reference.sum())
+    rows = int(usual.reference.sum())
     merged = [
         (r, np.sum(windows[-r:], axis=0))
         for r in MERGED
-        if r <= len(windows) and (r == 1 or PART * int(np.sum(windows[-r:])) <= m)
+        if r <= len(windows) and (r == 1 or PART * int(np.sum(windows[-r:])) <= rows)
     ]
-    found: list[tuple[float, int]] = []
-    for r, c in merged:
-        n = int(c.sum()) / usual.dispersion
-        if not n:
-            continue
-        if not usual.ordered:
-            homogeneity = chi2(c, b)
-            if homogeneity is not None:
-                found.append((homogeneity.p_value, r))
-            continue
-        order = ordered_auc(c, b)
-        distance = float(np.max(np.abs(np.cumsum(c) / c.sum() - np.cumsum(b) / m)))
-        p = kolmogorov_p(distance, n, m)
-        if order is not None and p is not None:
-            found.append((min(1.0, 2 * min(order.p_value, p)), r))
+    found = [(p, r) for r, window in merged if (p := usual.by_rows(window)) is not None]
     if not found:
         return None, 0
     p, scale = min(found)

@@ -17,9 +17,12 @@ import numpy as np
 
 from monitor.baselines.baseline import Baseline
 from monitor.baselines.own_windows import OwnWindows
+from monitor.stats.auc import ordered_auc
+from monitor.stats.chi2 import chi2
 from monitor.stats.coarse import coarse
 from monitor.stats.effect import effect
 from monitor.stats.grid import Counts, NumericGrid
+from monitor.stats.ks import kolmogorov_p
 from monitor.stats.window_ranks import CAUTION, Floats, WindowRanks
 from monitor.stats.window_scores import ShareDistance, least_windows, log_shares, logit_auc
 
@@ -28,6 +31,8 @@ Path = Literal["rows", "windows"]
 LEAST_WINDOWS = 20
 #: Rows count as independent if windows differ by no more than this times what chance gives.
 DISPERSION = 1.2
+#: No own window may be as unlikely by its rows as one in so many sets of them.
+HOLDS = 0.01
 #: One window as unlike the usual as this many times the greatest of the baseline's own is gross.
 GROSS = 2.0
 SURELY = 1e-6
@@ -44,14 +49,16 @@ class Usual:
     own: Counts
     ordered: bool
 
+    def __post_init__(self) -> None:
+        """Leave windows out in which the column held nothing: they say nothing of its values."""
+        object.__setattr__(self, "own", self.own[self.own.sum(axis=1) > 0])
+
     @classmethod
     def of(cls, baseline: Baseline, own: OwnWindows, subject: str) -> Usual:
         """What is usual of a subject; raises BaselineError if the baseline lacks it."""
         grid = baseline.grid(subject)
         reference = coarse(baseline.counts(subject), grid)
-        counts = own.counts[subject]
-        # A window in which the column held nothing says nothing of its values.
-        return cls(reference, counts[counts.sum(axis=1) > 0], isinstance(grid, NumericGrid))
+        return cls(reference, own.counts[subject], isinstance(grid, NumericGrid))
 
     @property
     def windows(self) -> int:
@@ -102,11 +109,32 @@ class Usual:
         """Which path holds; None where there are too few windows for either."""
         if self.windows < LEAST_WINDOWS or not self.ranks or not self.reference.sum():
             return None
-        # What varies more than its rows say needs ranks, and so does what remembers yesterday.
+        # What varies more than its rows say needs ranks, and so does what remembers yesterday, and
+        # what has a holiday now and then.
         calm = all(
             not ranks.correlation > CAUTION / math.sqrt(ranks.windows) for ranks in self.ranks
         )
-        return "rows" if calm and self.dispersion <= DISPERSION else "windows"
+        if not calm or self.dispersion > DISPERSION:
+            return "windows"
+        least = min((self.by_rows(window) or 1.0) for window in self.own)
+        return "rows" if least * self.windows >= HOLDS else "windows"
+
+    def by_rows(self, window: Counts) -> float | None:
+        """The p-value of a window, int64[K], as if its rows were independent; None of too few.
+
+        Of numbers the lesser of Mann-Whitney's and Kolmogorov-Smirnov's, twice; of categories that
+        of chi-squared.
+        """
+        n, m = int(window.sum()), int(self.reference.sum())
+        if not n:
+            return None
+        if not self.ordered:
+            homogeneity = chi2(window, self.reference)
+            return homogeneity.p_value if homogeneity else None
+        order = ordered_auc(window, self.reference)
+        f, g = np.cumsum(window) / n, np.cumsum(self.reference) / m
+        p = kolmogorov_p(float(np.max(np.abs(f - g))), n / self.dispersion, m)
+        return None if order is None or p is None else min(1.0, 2 * min(order.p_value, p))
 
     def levels(self, alpha: float) -> tuple[dict[int, float], ...]:
         """How each score's part of a level is divided among its scales; all empty: it cannot be."""

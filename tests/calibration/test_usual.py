@@ -58,6 +58,12 @@ def test_too_few_windows_know_nothing(windows: int) -> None:
     assert not usual.gross(np.array([10_000] + [0] * 9))
 
 
+def test_a_window_without_a_value_says_nothing() -> None:
+    usual = rows(np.random.default_rng(8), 200)
+    gaps = np.insert(usual.own, [3, 70], 0, axis=0)
+    assert Usual(usual.reference, gaps, ordered=True).own.tolist() == usual.own.tolist()
+
+
 def test_a_column_that_never_moved_is_judged_by_its_rows_alone() -> None:
     """One cell: no order, no distance, nothing to find, and no error."""
     still = Usual(np.array([500]), np.full((150, 1), 20), ordered=True)

@@ -25,7 +25,7 @@ def drawn(rng: Generator, shift: float, n: int) -> Counts:
 
 def rows(rng: Generator, n: int, windows: int = 150) -> Usual:
     """A column whose rows are independent."""
-    own = np.array([drawn(rng, 0.0, n) for _ in range(windows)])
+    own = np.array([drawn(rng, 0.0, n) for _ in range(windows)]).reshape(-1, CELLS)
     return Usual(drawn(rng, 0.0, REFERENCE), own, ordered=True)
 
 
