@@ -83,8 +83,12 @@ class History:
         )
 
 
-def divide(times_ms: Values, sizes_ms: Sequence[int]) -> History:
+def divide(
+    times_ms: Values, sizes_ms: Sequence[int], without: Sequence[tuple[int, int]] = ()
+) -> History:
     """Divide rows of these times (ms since 1970, null where unknown) for windows of these lengths.
+
+    Windows that touch a period of `without`, each [from, until) in ms, are none.
 
     >>> history = divide(range(250 * 4 + 1), [4])
     >>> own = history.placed[0].starts
@@ -94,7 +98,7 @@ def divide(times_ms: Values, sizes_ms: Sequence[int]) -> History:
     times = numbers(times_ms).values
     timed = np.isfinite(times)
     ms = np.where(timed, times, 0).astype(np.int64)
-    starts = {size: _whole(ms[timed], size) for size in sorted(set(sizes_ms))}
+    starts = {size: _whole(ms[timed], size, without) for size in sorted(set(sizes_ms))}
     found = {size: len(whole) for size, whole in starts.items()}
     untimed = int((~timed).sum())
     long_enough = [size for size, windows in found.items() if windows >= 2 * LEAST]
@@ -111,9 +115,12 @@ def divide(times_ms: Values, sizes_ms: Sequence[int]) -> History:
     return History(~timed | (ms < from_ms), placed, found, untimed)
 
 
-def _whole(ms: Times, size_ms: int) -> Times:
+def _whole(ms: Times, size_ms: int, without: Sequence[tuple[int, int]]) -> Times:
     """The starts of the windows that hold a row, without the last one, in order."""
-    return np.unique(ms // size_ms)[:-1] * size_ms
+    starts = np.unique(ms // size_ms)[:-1] * size_ms
+    for from_ms, until_ms in without:
+        starts = starts[(starts >= until_ms) | (starts + size_ms <= from_ms)]
+    return starts
 
 
 def _within(ms: Times, size_ms: int, starts: Times) -> npt.NDArray[np.intp]:

@@ -40,6 +40,10 @@ def told(learned: Learned, spec: ModelSpec) -> Iterator[str]:
     Lengths by which nothing is judged but by the limits (`method: plain`) are passed over.
     """
     history, baseline = learned.history, learned.baseline
+    if learned.annotated:
+        yield f"Left out (annotated in the configuration): {learned.annotated:,} rows"
+    elif spec.annotations and "timestamp" not in learned.roles:
+        yield "Annotated periods are not left out, as no column says when a row was predicted."
     if history is None:
         why = "" if "timestamp" in learned.roles else ": name the column of times with --timestamp"
         yield f"No own windows{why}. So {_LIMITS}."

@@ -74,6 +74,9 @@ def _model(spec: ModelSpec, model: Monitored | None, partitions: int) -> Iterato
         f"panes of {duration_text(spec.pane_ms)}, "
         f"events up to {duration_text(spec.disorder_ms)} out of order",
     )
+    for n, one in enumerate(spec.annotations):
+        period = f"{instant_text(one.from_ms)} to {instant_text(one.until_ms)}"
+        yield "" if n else "annotated", f"{period}: {one.why}"
     if spec.personal:
         yield "personal", f"{', '.join(spec.personal)}: in no dead letter"
     yield "config hash", spec.config_hash
@@ -134,7 +137,11 @@ def _baseline(baseline: Baseline) -> str:
     parts = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
     features = _many(len(baseline.features), "feature")
     labels = f"{int(baseline.outcomes.total.sum()):,} labels" if baseline.outcomes else "no labels"
-    return f"{baseline.id}, {baseline.rows:,} rows, {features} ({parts or 'none'}), {labels}"
+    own = [f", {one.windows:,} own windows of {duration_text(one.size_ms)}" for one in baseline.own]
+    return (
+        f"{baseline.id}, {baseline.rows:,} rows, {features} ({parts or 'none'}), {labels}"
+        f"{''.join(own)}"
+    )
 
 
 def _windows(

@@ -21,7 +21,8 @@ from monitor.calibration.budget import Share
 from monitor.detectors.finding import Finding
 from monitor.detectors.registry import detectors_for
 from monitor.detectors.window import InputWindow
-from monitor.evaluate.cursor import Cursor
+from monitor.evaluate import annotated
+from monitor.evaluate.cursor import Cursor, Next
 from monitor.evaluate.input_sums import InputSums, Total
 from monitor.evaluate.judged import Judged, changes, not_judged
 from monitor.evaluate.looks import Looks
@@ -150,14 +151,25 @@ class InputWindows:
             if mark_ms == END and ahead(start) is None:
                 return
             totals = sums.total(start, end)
-            if totals or not self.silent:
+            clears = annotated.clears(self.model.spec, window, end)
+            if totals or not self.silent or clears:
                 nothing = sums.nothing(self.model.at(start))
                 for version in sorted(totals) or [""]:
                     yield from self._judge(version, totals.get(version) or nothing, end)
             self.silent = not totals
             at.step(end)
             if self.silent:
-                at.pass_silence(ahead, mark_ms)
+                self._pass_silence(ahead, mark_ms)
+
+    def _pass_silence(self, ahead: Next, mark_ms: int) -> None:
+        """Go on to the next window that has something to say."""
+        at = self.at
+        following = at.next_end
+        at.pass_silence(ahead, mark_ms)
+        assert following is not None
+        assert at.next_end is not None
+        clear = annotated.next_clear(self.model.spec, self.window, following)
+        at.next_end = at.next_end if clear is None else min(at.next_end, clear)
 
     def _judge(
         self, version: str, total: Total, end: int, *, early: bool = False
@@ -181,7 +193,8 @@ class InputWindows:
                 finding = not_judged(found.name, why, rows)
                 yield Judged(found.name, version, start, end, (finding,), rows, revision)
             return
-        full = self.overflows.why(version, start, end, rows)
+        excused = annotated.why(self.model.spec, start, end)
+        full = excused or self.overflows.why(version, start, end, rows)
         calibrated = None
         if rows and not full and (spec := self._spec) is not None:
             calibrated = self.looks.calibrated(
@@ -202,7 +215,7 @@ class InputWindows:
                 findings: tuple[Finding, ...] = (inconclusive(found.name, full, rows),)
             else:
                 findings = tuple(found.judge(window))
-            silent = not version
+            silent = not (version or excused)
             yield Judged(
                 found.name, version, start, end, findings, rows, revision, silent=silent
             )  # fmt: skip

@@ -14,6 +14,7 @@ from monitor.baselines.baseline import age_limits
 from monitor.detectors.finding import Finding
 from monitor.detectors.registry import detectors_for
 from monitor.detectors.window import OutcomeWindow
+from monitor.evaluate import annotated
 from monitor.evaluate.cursor import Cursor
 from monitor.evaluate.judged import Judged, changes, not_judged
 from monitor.evaluate.outcome_sums import OutcomeSums, OutcomeTotal
@@ -227,7 +228,9 @@ class OutcomeWindows:
             history=tuple(before[-self.periods :]),
         )
         whole = total.ours and start >= self.whole_from
-        full = self.overflows.why(version, start, end, predictions)
+        full = annotated.why(model.spec, start, end) or self.overflows.why(
+            version, start, end, predictions
+        )
         if (
             full is None
             and matrix is not None

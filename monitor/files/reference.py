@@ -16,7 +16,7 @@ from monitor.files.table import Table
 from monitor.files.times import epoch_ms
 from monitor.registry.durations import duration_text
 from monitor.registry.specs import ModelSpec
-from monitor.stats.column import Values, listed, taken
+from monitor.stats.column import Values, listed, numbers, taken
 
 #: The roles that a column beside the features can have, and its name where no other is given.
 ROLES = ("prediction", "score", "label", "timestamp", "label_timestamp")
@@ -29,13 +29,15 @@ class Learned:
     """A baseline, the columns that it was not built from, and those that have a role.
 
     `history` is how the rows were divided for its own windows, None where none were wanted or no
-    column says when a row was predicted.
+    column says when a row was predicted. `annotated` rows were left out, being of periods that the
+    configuration annotates.
     """
 
     baseline: Baseline
     skipped: tuple[Skipped, ...]
     roles: Mapping[str, str]
     history: History | None = None
+    annotated: int = 0
 
 
 def learn(
@@ -53,12 +55,14 @@ def learn(
     ids and times. Of events only the model's own are taken. Where the times are known, and are long
     enough, the later part of the rows becomes the baseline's own windows, of the lengths by which
     inputs and outputs are judged (`monitor.baselines.history`), unless `own_windows` is False.
+    Rows of annotated periods are left out.
     Raises DataError or BaselineError, as where a signal that is on would have nothing to be judged
     by.
     """
     table = _of_model(table, spec.id)
     roles = _roles(table, given or {}, spec)
     _check_roles(table, spec, roles)
+    table, annotated = _without_annotated(table, spec, roles)
     features, skipped = _features(table, spec, set() if table.fields else set(roles.values()))
     if not features and not {"prediction", "score"} & set(roles):
         why = "; ".join(f"{s.column}: {s.reason}" for s in skipped)
@@ -67,7 +71,8 @@ def learn(
     times = _times(table, roles.get("timestamp"))
     history = None
     if own_windows and times is not None:
-        history = divide(times, [window.size_ms for window in spec.input_windows])
+        sizes = [window.size_ms for window in spec.input_windows]
+        history = divide(times, sizes, [(one.from_ms, one.until_ms) for one in spec.annotations])
     baseline = build_baseline(
         id=id,
         model_id=spec.id,
@@ -83,7 +88,7 @@ def learn(
         history=history,
     )
     _check_labels(table, spec, baseline)
-    return Learned(baseline, tuple(skipped), roles, history)
+    return Learned(baseline, tuple(skipped), roles, history, annotated)
 
 
 def _of_model(table: Table, model_id: str) -> Table:
@@ -115,6 +120,26 @@ def rows_of(table: Table, kept: Rows) -> Table:
         fields=taken_of(table.fields),
         text={name: list(compress(values, kept)) for name, values in table.text.items()},
     )
+
+
+def _without_annotated(
+    table: Table, spec: ModelSpec, roles: Mapping[str, str]
+) -> tuple[Table, int]:
+    """Return a table without the rows of annotated periods, and how many those are."""
+    times = _times(table, roles.get("timestamp"))
+    if times is None or not spec.annotations:
+        return table, 0
+    ms, kept = numbers(times).values, np.ones(table.rows, dtype=np.bool_)
+    for one in spec.annotations:
+        # Of a row without a time it isn't known: it stays.
+        kept &= ~((ms >= one.from_ms) & (ms < one.until_ms))
+    left = int((~kept).sum())
+    if left == table.rows:
+        raise DataError(
+            f"{table.path}: all {left} rows are of periods that the configuration of {spec.id} "
+            "annotates; give it others, or mend annotations"
+        )
+    return (rows_of(table, kept) if left else table), left
 
 
 def _roles(table: Table, given: Mapping[str, str], spec: ModelSpec) -> dict[str, str]:

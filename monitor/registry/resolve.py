@@ -10,6 +10,7 @@ from monitor.registry import shape
 from monitor.registry.durations import duration_ms, duration_text
 from monitor.registry.limits import MAX_FEATURE_NAME
 from monitor.registry.problems import Problems, nearest
+from monitor.registry.resolve_annotations import resolve_annotations
 from monitor.registry.resolve_baselines import resolve_baselines
 from monitor.registry.specs import (
     DAY_MS,
@@ -80,7 +81,9 @@ def resolve_model(model: shape.Model, where: str, problems: Problems) -> ModelSp
     boundary_ms = spec.boundary_ms if len(problems) == before else None
     at = f"{where}.baseline" if where else "baseline"
     baselines = resolve_baselines(model.baseline, boundary_ms, at, problems)
-    return sealed(msgspec.structs.replace(spec, baselines=baselines))
+    at = f"{where}.annotations" if where else "annotations"
+    annotations = resolve_annotations(model.annotations, at, problems)
+    return sealed(msgspec.structs.replace(spec, baselines=baselines, annotations=annotations))
 
 
 def class_name(value: str | int | float | bool) -> str:

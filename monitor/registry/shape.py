@@ -6,7 +6,7 @@ from them, so that an editor and `watchkeeper check` know the same keys.
 
 from typing import Annotated, ClassVar, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from monitor.registry.durations import DURATION_PATTERN
 from monitor.registry.instants import INSTANT_PATTERN
@@ -28,6 +28,10 @@ Duration = Annotated[
 Identifier = Annotated[
     str,
     Meta(pattern=ID_PATTERN, description="1 to 128 letters, digits or any of . _ : / @ -"),
+]
+Instant = Annotated[
+    str,
+    Meta(pattern=INSTANT_PATTERN, description="a time such as 2026-03-01T00:00:00Z (RFC 3339)"),
 ]
 Text = Annotated[str, Meta(min_length=1)]
 Count = Annotated[int, Meta(ge=1)]
@@ -206,20 +210,19 @@ class BaselineFile(Shape, frozen=True, kw_only=True):
         Meta(extra={"later": {"trailing": _BASELINE_TYPE, "first": _BASELINE_TYPE}}),
     ] = "reference"
     path: Text
-    effective_from: (
-        Annotated[
-            str,
-            Meta(
-                pattern=INSTANT_PATTERN,
-                description="a time such as 2026-03-01T00:00:00Z (RFC 3339)",
-            ),
-        ]
-        | None
-    ) = None
+    effective_from: Instant | None = None
 
 
 #: One for all time, or several, one after the other.
 Baselines = BaselineFile | tuple[BaselineFile, ...]
+
+
+class Annotation(Shape, frozen=True, kw_only=True):
+    """A stretch of event time that is neither judged nor learnt from: a deploy, a holiday."""
+
+    from_: Instant = field(name="from")
+    until: Instant
+    why: Text
 
 
 class Owners(Shape, frozen=True, kw_only=True):
@@ -272,6 +275,7 @@ class Model(Shape, frozen=True, kw_only=True):
     ] = ()
     positive: str | int | float | bool | None = None
     baseline: Baselines | None = None
+    annotations: tuple[Annotation, ...] = ()
     signals: Signals
     labels: Labels | None = None
     reviews: Reviews | None = None

@@ -149,6 +149,18 @@ class BaselineSpec(Struct, frozen=True, kw_only=True):
     effective_from_ms: int | None = None
 
 
+class AnnotationSpec(Struct, frozen=True, kw_only=True):
+    """A stretch of event time, [from, until) in ms, that is neither judged nor learnt from."""
+
+    from_ms: int
+    until_ms: int
+    why: str
+
+    def touches(self, start_ms: int, end_ms: int) -> bool:
+        """Whether it has any time in common with [start, end)."""
+        return self.from_ms < end_ms and start_ms < self.until_ms
+
+
 class ModelSpec(Struct, frozen=True, kw_only=True):
     """One monitored model: what it is, how it is judged, and what may be done about it.
 
@@ -173,6 +185,7 @@ class ModelSpec(Struct, frozen=True, kw_only=True):
     personal: tuple[str, ...] = ()
     positive: str | None = None
     baselines: tuple[BaselineSpec, ...] = ()
+    annotations: tuple[AnnotationSpec, ...] = ()
     data_drift: DataDriftSpec | None = None
     prediction_drift: PredictionDriftSpec | None = None
     performance: PerformanceSpec | None = None

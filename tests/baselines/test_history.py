@@ -110,6 +110,23 @@ def test_gaps_are_no_windows() -> None:
     assert np.bincount(placed.of_row[placed.of_row >= 0]).tolist() == [2] * 96
 
 
+def test_windows_that_touch_a_period_that_is_left_out_are_none() -> None:
+    """Twelve hours of day 70, and from the evening of day 80 to the first hour of day 82."""
+    without = [(70 * DAY + 6 * HOUR, 70 * DAY + 18 * HOUR), (80 * DAY + 20 * HOUR, 82 * DAY + 9)]
+    times = [t for t in range(0, 101 * DAY, HOUR) if not any(a <= t < b for a, b in without)]
+    history = divide(times, [DAY, HOUR], without)
+    hours, days = history.placed
+    gone = {70, 80, 81, 82}
+    left = [day for day in range(100) if day not in gone]
+    assert history.found[DAY] == 96
+    assert days.starts.tolist() == [day * DAY for day in left[39:]]
+    assert hours.starts.tolist() == [
+        t for t in times if 39 * DAY <= t < 101 * DAY - HOUR and t != 82 * DAY
+    ]
+    assert np.bincount(days.of_row[days.of_row >= 0]).tolist() == [24] * 57
+    assert history.reference.sum() == 39 * 24
+
+
 @pytest.mark.parametrize("times", [[], [None], [7], [float("nan")] * 3, [5] * 1000])
 def test_one_window_or_none_is_all_reference(times: list[float | None]) -> None:
     history = divide(times, [HOUR, DAY])

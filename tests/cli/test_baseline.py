@@ -195,6 +195,8 @@ def test_it_is_said_of_each_length_what_can_be_judged(
     assert "over 30d: the history has 10 whole windows, and 40 are needed" in said
     assert "the limits alone judge, and no budget of false alarms is kept" in said
     assert "fewer than 150" not in said
+    assert run(["check", str(folder / "daily.yaml")]) == 0
+    assert "960 rows, 1 feature (1 numeric), no labels, 180 own windows of 1d" in told(capsys)
     assert daily(folder, 45) == 0
     assert "over 1d: " in (said := told(capsys))
     assert "fewer than 150 own windows" in said

@@ -85,6 +85,14 @@ def test_a_fine_configuration_is_told_in_words(
     ]
 
 
+def test_annotated_periods_are_told_of(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    period = "{from: 2026-12-24T01:00:00+01:00, until: 2026-12-27T00:00:00Z, why: Christmas}"
+    config.write_text(CONFIG.replace("    labels:", f"    annotations: [{period}]\n    labels:"))
+    assert run(["check", str(config)]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "annotated 2026-12-24T00:00:00Z to 2026-12-27T00:00:00Z: Christmas" in told
+
+
 def test_windows_that_are_judged_early_are_told_of(
     config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

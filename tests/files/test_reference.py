@@ -1,12 +1,17 @@
 """A table of past predictions becomes a baseline: roles, declared features, one model's events."""
 
+from pathlib import Path
+
+import msgspec
 import numpy as np
 import pytest
 
 from monitor.errors import BaselineError, DataError
 from monitor.files.reference import learn
 from monitor.files.table import Table
+from monitor.files.tables import read_table
 from monitor.registry.specs import (
+    AnnotationSpec,
     DataDriftSpec,
     LabelsSpec,
     ModelSpec,
@@ -198,6 +203,47 @@ def test_all_rows_are_the_reference_where_it_is_wanted_or_there_are_no_times() -
     timeless = learn(Table("y.csv", 5000, {"x": year().columns["x"]}), spec, "y")
     for learned in (wanted, timeless):
         assert (learned.baseline.rows, learned.baseline.own, learned.history) == (5000, (), None)
+
+
+def test_rows_of_annotated_periods_are_left_out_of_everything() -> None:
+    day = 24 * HOUR
+    period = AnnotationSpec(from_ms=MAY + 200 * day, until_ms=MAY + 203 * day, why="a strike")
+    early = AnnotationSpec(from_ms=MAY + HOUR, until_ms=MAY + 3 * HOUR, why="a deploy")
+    drift = DataDriftSpec(windows=(window(24),))
+    spec = ModelSpec(id="m", data_drift=drift, annotations=(early, period))
+    learned = learn(year(), spec, "y")
+    assert learned.annotated == 3 * 12 + 1
+    (own,) = learned.baseline.own
+    starts = (own.starts - MAY) // day
+    assert not set(starts.tolist()) & {200, 201, 202}
+    # The first day is touched, and so is no window; three more are gone.
+    assert own.windows == 412 - 165
+    assert learned.baseline.rows == 166 * 12 - 1 + 1
+    whole = learn(year(), spec, "y", own_windows=False)
+    assert whole.baseline.rows == 5000 - 37
+    labelled = Table("t.csv", 100, {**FLAT.columns, "x": FLAT.columns["distance"]})
+    half = AnnotationSpec(from_ms=MAY, until_ms=MAY + 50, why="half")
+    baseline = learn(labelled, msgspec.structs.replace(SPEC, annotations=(half,)), "b").baseline
+    assert baseline.outcomes is not None
+    assert (baseline.rows, baseline.outcomes.predictions) == (50, 50)
+
+
+def test_a_history_of_annotated_rows_alone_is_refused() -> None:
+    every = AnnotationSpec(from_ms=MAY, until_ms=MAY + 100, why="all")
+    with pytest.raises(DataError, match=r"all 100 rows are of periods .* mend annotations"):
+        learn(FLAT, msgspec.structs.replace(SPEC, annotations=(every,)), "b")
+    assert learn(without("timestamp"), msgspec.structs.replace(SPEC, annotations=(every,)), "b")
+
+
+def test_a_file_of_text_keeps_its_text_row_by_row(tmp_path: Path) -> None:
+    """Codes are counted as they were written, whichever rows are left out."""
+    rows = "".join(f"0{n % 3},{MAY + n * HOUR}\n" for n in range(90))
+    (tmp_path / "codes.csv").write_text("code,timestamp\n" + rows)
+    first = AnnotationSpec(from_ms=MAY, until_ms=MAY + 60 * HOUR + 1, why="a backfill")
+    spec = ModelSpec(id="m", features={"code": "categorical"}, annotations=(first,))
+    baseline = learn(read_table(str(tmp_path / "codes.csv")), spec, "b").baseline
+    assert baseline.rows == 29
+    assert baseline.counts("feature/code").tolist() == [10, 10, 9, 0, 0, 0, 0]
 
 
 def window(hours: int) -> WindowSpec:

@@ -11,6 +11,7 @@ from monitor.registry.specs import (
     DAY_MS,
     HOUR_MS,
     MINUTE_MS,
+    AnnotationSpec,
     BaselineSpec,
     DataDriftSpec,
     KafkaSpec,
@@ -252,6 +253,12 @@ def scheduled(*effective_from: str, window: str = "{size: 1h}") -> str:
     return "\n".join(["id: m", "baseline:", "- {path: a.json}", *entries, drift])
 
 
+def annotated(from_: str, until: str, times: int = 1) -> str:
+    return of_model(
+        "annotations:" + f"\n- {{from: {from_}, until: {until}, why: a deploy}}" * times
+    )
+
+
 def of_drift(extra: str) -> str:
     return f"id: m\nsignals:\n  data_drift: {{{extra}}}"
 
@@ -307,7 +314,7 @@ def of_kafka(extra: str) -> str:
         (of_model("repartition: maybe"), 2, 'repartition is "maybe"; expected true or false'),
         (of_model("columns: {}"), 2, '"columns" in the top level is not supported yet'),
         (of_model("owners: {bussiness: a}"), 2, 'unknown key "bussiness" in owners; did you mean'),
-        (of_model("window: {}"), 2, 'unknown key "window" in the top level; known: approvers'),
+        (of_model("window: {}"), 2, 'unknown key "window" in the top level; known: annotations'),
         (of_model("hop: 1h"), 2, 'unknown key "hop" in the top level; it belongs in "window"'),
         (of_model("positive: [1]"), 2, "positive is a list; it must be text or a number"),
         (of_model("features: [a]"), 2, "features is a list; expected a mapping of keys"),
@@ -331,6 +338,27 @@ def of_kafka(extra: str) -> str:
             'personal names "incom", which is none of the declared features; did you mean',
         ),
         (of_model("personal: income"), 2, "personal is"),
+        (annotated("2026-01-02T00:00:00Z", "2026-01-01T00:00:00Z"), 3, "not after from 2026-01-02"),
+        (annotated("2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z"), 3, "swap the two"),
+        (
+            annotated("2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z"),
+            3,
+            "until is 2027-01-01T00:00:00Z, 365 days after from 2026-01-01T00:00:00Z; at most 31 "
+            "are not judged at a time: mend the date, or write several",
+        ),
+        (annotated("2026-02-30T00:00:00Z", "2026-03-01T00:00:00Z"), 3, "from is 2026-02-30T00:00:"),
+        (annotated("2026-02-01", "2026-03-01T00:00:00Z"), 3, "expected a time such as"),
+        (of_model("annotations:\n- {from: 2026-03-01T00:00:00Z, why: x}"), 3, 'lacks "until"'),
+        (
+            of_model("annotations:\n- {since: 2026-03-01T00:00:00Z, why: x}"),
+            3,
+            'unknown key "since" in annotations[0]',
+        ),
+        (
+            annotated("2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z", times=1001),
+            2,
+            "annotations has 1001 entries; at most 1000 are possible",
+        ),
         (of_model("baseline: "), 2, 'baseline lacks "path"; add it'),
         (of_model("baseline: {path: ''}"), 2, 'baseline.path is ""; it must not be empty'),
         (of_model("baseline: {type: trailing, size: 7d}"), 2, '"size" in baseline belongs to a'),
@@ -457,6 +485,20 @@ def test_what_is_wrong_is_told_with_its_line_and_remedy(text: str, line: int, to
 def test_a_file_may_hold_so_many_models_and_no_more() -> None:
     models = "".join(f"- {{id: m{n}, signals: {{data_drift: }}}}\n" for n in range(1001))
     assert problems(models) == ["c.yaml:1: 1001 models; at most 1000 are possible"]
+
+
+def test_annotations_are_in_order_of_time() -> None:
+    text = of_model(
+        "annotations:\n"
+        "- {from: 2026-03-02T00:00:00Z, until: 2026-03-02T06:00:00Z, why: a backfill}\n"
+        "- {from: 2026-03-01T02:00:00+02:00, until: 2026-04-01T00:00:00Z, why: March}"
+    )
+    (model,) = load_config(text, "m.yaml").models
+    march = 1_772_323_200_000
+    assert model.annotations == (
+        AnnotationSpec(from_ms=march, until_ms=march + 31 * DAY_MS, why="March"),
+        AnnotationSpec(from_ms=march + DAY_MS, until_ms=march + 30 * HOUR_MS, why="a backfill"),
+    )
 
 
 def test_baselines_take_effect_one_after_the_other() -> None:

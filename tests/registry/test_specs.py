@@ -62,6 +62,7 @@ JUDGING: dict[str, Any] = {
     "authority": "observe", "deduplicate": False, "features": {"a": "numeric"}, "positive": "1",
     "max_alert_age_ms": 1, "data_drift": {}, "prediction_drift": {}, "performance": {},
     "labels": {}, "reviews": {}, "repartition": True, "max_remembered": 1, "expected_rate": 5.0,
+    "annotations": [{"from_ms": 0, "until_ms": 1, "why": "x"}],
 }  # fmt: skip
 OTHER: dict[str, Any] = {
     "owners": {"business": "x"}, "vendor": "acme", "personal": ["a"],
