@@ -40,6 +40,12 @@ def unfit(spec: ModelSpec, baselines: Sequence[Baseline]) -> Iterator[str]:
             yield f"the baseline {baseline.id} has no predictions; rebuild it with their column"
         if spec.performance:
             yield from _outcomes(spec, baseline)
+    for one, baseline in zip(spec.baselines, baselines, strict=False):
+        if one.expires_after_ms is not None and baseline.until_ms is None:
+            yield (
+                f"the baseline {baseline.id} does not say when its data ends, so expires_after has "
+                "no meaning; rebuild it with --timestamp, or remove expires_after"
+            )
 
 
 def _features(spec: ModelSpec, baselines: Sequence[Baseline]) -> Iterator[str]:

@@ -22,7 +22,7 @@ class Listed:
     """A baseline of a model, or `why` there is none that can be used.
 
     `path` is as the configuration has it; `age_ms` reckons from the end of what it was learned
-    from, None where that is unknown.
+    from, None where that is unknown, and it is good for `term_ms` of it, if that is declared.
     """
 
     model_id: str
@@ -31,6 +31,12 @@ class Listed:
     baseline: Baseline | None
     age_ms: int | None
     why: str | None
+    term_ms: int | None = None
+
+    @property
+    def expired(self) -> bool:
+        """Whether it is older than it should be."""
+        return None not in (self.age_ms, self.term_ms) and (self.age_ms or 0) > (self.term_ms or 0)
 
 
 def listed(config: Config, now_ms: int) -> Iterator[Listed]:
@@ -52,7 +58,7 @@ def listed(config: Config, now_ms: int) -> Iterator[Listed]:
                 continue
             until = baseline.until_ms
             age = None if until is None else max(0, now_ms - until)
-            yield Listed(spec.id, one.path, from_ms, baseline, age, None)
+            yield Listed(spec.id, one.path, from_ms, baseline, age, None, one.expires_after_ms)
 
 
 def table(found: Iterable[Listed]) -> Table:
@@ -73,6 +79,7 @@ def table(found: Iterable[Listed]) -> Table:
             continue
         cells[1] = baseline.id
         age = "unknown" if one.age_ms is None else duration_words(one.age_ms)
+        age += ", expired" if one.expired else ""
         own = [
             f"{windows.windows:,} of {duration_text(windows.size_ms)}" for windows in baseline.own
         ]
@@ -97,6 +104,8 @@ def to_json(found: Iterable[Listed]) -> list[dict[str, Any]]:
             if one.baseline and one.baseline.until_ms is not None
             else None,
             "age_ms": one.age_ms,
+            "expires_after_ms": one.term_ms,
+            "expired": one.expired,
             "own_windows": {
                 duration_text(own.size_ms): own.windows
                 for own in (one.baseline.own if one.baseline else ())

@@ -92,6 +92,18 @@ def overflowing(
     return _drift(finding, whole, model, offsets, health, past)
 
 
+def expired(
+    judged: Judged,
+    model: Monitored,
+    offsets: Mapping[str, list[int]],
+    health: PipelineHealth,
+    past: bool = False,
+) -> Output:
+    """The finding that a baseline is older than it should be."""
+    (finding,) = judged.findings
+    return _drift(finding, judged, model, offsets, health, past)
+
+
 def standstill(told: Standstill, model: Monitored, offsets: Mapping[str, list[int]]) -> Output:
     """The finding that a model's time is held back, and its revision: that it goes on."""
     (finding,) = told.judged.findings

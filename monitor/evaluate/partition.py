@@ -7,7 +7,8 @@ import msgspec
 
 from monitor.errors import DataError
 from monitor.evaluate.clock import Clock
-from monitor.evaluate.events import events, overflowing, silence, standstill
+from monitor.evaluate.events import events, expired, overflowing, silence, standstill
+from monitor.evaluate.expiry import Expiry
 from monitor.evaluate.health import Losses, assess
 from monitor.evaluate.holdback import AWAY, LOOK_MS, Holdback, HoldbackRow
 from monitor.evaluate.input_sums import InputSums, Key, SumRow
@@ -44,9 +45,10 @@ class ModelRow(msgspec.Struct, array_like=True):
     """How far the windows of a model have been judged, and its panes are settled.
 
     `edge` and `gone` are those of the sums of inputs; outcome panes that start before `dropped` are
-    judged and gone. `overflowed` is the last pane whose overflow was told of. `periods` are the
-    fingerprints by which it all was counted, each with the time from which it holds, in ms;
-    `fingerprint` is the one at the edge, which stood there alone once.
+    judged and gone. `overflowed` is the last pane whose overflow was told of, `expired` are the
+    baselines that have, as was told. `periods` are the fingerprints by which it all was counted,
+    each with the time from which it holds, in ms; `fingerprint` is the one at the edge, which stood
+    there alone once.
     """
 
     model_id: str
@@ -60,6 +62,7 @@ class ModelRow(msgspec.Struct, array_like=True):
     overflowed: int = UNHEARD
     held: HoldbackRow | None = None
     periods: list[tuple[int, str]] = []
+    expired: list[str] = []
 
 
 _decode_model = msgspec.msgpack.Decoder(ModelRow).decode
@@ -79,6 +82,7 @@ class ModelWindows:
         spec = model.spec
         self.overflows = full = Overflows(spec, sources)
         self.holdback = Holdback(spec)
+        self.expiry = Expiry(model)
         self.inputs: list[InputWindows] = []
         if spec.data_drift:
             windows = spec.data_drift.windows
@@ -177,10 +181,16 @@ class ModelWindows:
             if full and self.overflows.begins(judged):
                 finding = self.overflows.finding(judged)
                 yield overflowing(finding, judged, self.model, offsets, health, past)
+            over = self.expiry.over(judged)
+            if over is not None:
+                # It goes on for as long as the baseline holds: only of one that no longer does is
+                # it past.
+                gone = past and self.model.at(judged.start_ms) is not self.model.periods[-1]
+                yield expired(over, self.model, offsets, health, gone)
             if judged.silent and span not in silent:
                 silent.add(span)
-                over = past and not self._lasts(judged, clock)
-                yield silence(judged, self.model, offsets, health, over)
+                ended = past and not self._lasts(judged, clock)
+                yield silence(judged, self.model, offsets, health, ended)
 
     def _lasts(self, judged: Judged, clock: Clock) -> bool:
         """Whether a silence goes on to this day: then it isn't past, whenever it began.
@@ -227,6 +237,7 @@ class ModelWindows:
                 overflowed=self.overflows.told_ms,
                 held=self.holdback.row,
                 periods=[(p.from_ms, p.fingerprint) for p in self.model.periods],
+                expired=self.expiry.row,
             )
         )
 
@@ -270,6 +281,7 @@ class ModelWindows:
         self.outcome_sums.gone = row.dropped
         self.overflows.told_ms = row.overflowed
         self.holdback.restore(row.held)
+        self.expiry.restore(row.expired)
         for inputs in self.inputs:
             inputs.resume(row.inputs, self.input_sums)
             inputs.looks.restore(looks)

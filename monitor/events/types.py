@@ -63,8 +63,11 @@ NO_TRAFFIC = "no_traffic"
 #: That more came than can be remembered, and that a source partition holds a model's time back.
 DEDUP_OVERFLOW = "dedup_overflow"
 STALLED_PARTITION = "stalled_partition"
-#: What tells that the monitor does not see: of these people are told, and nothing is commanded.
-BLINDNESS = (NO_TRAFFIC, DEDUP_OVERFLOW, STALLED_PARTITION)
+#: That the baseline is older than it should be.
+EXPIRED_BASELINE = "expired_baseline"
+#: What tells that the monitor does not see, or not well: of these people are told, and nothing is
+#: commanded.
+BLINDNESS = (NO_TRAFFIC, DEDUP_OVERFLOW, STALLED_PARTITION, EXPIRED_BASELINE)
 HealthStatus = Literal["healthy", "degraded", "blind"]
 HealthReason = Literal[
     "no_traffic",

@@ -1,13 +1,14 @@
 """The baselines of a model, and from which event time on each holds."""
 
 from monitor.registry import shape
-from monitor.registry.durations import duration_text
+from monitor.registry.durations import duration_ms, duration_text
 from monitor.registry.instants import instant_ms, instant_text
 from monitor.registry.problems import Problems
-from monitor.registry.specs import BaselineSpec
+from monitor.registry.specs import DAY_MS, BaselineSpec
 
 #: Events are decoded for all of them, and one that no window needs any more can go.
 MOST_BASELINES = 10
+LONGEST_TERM_MS = 3660 * DAY_MS
 
 
 def resolve_baselines(
@@ -53,7 +54,8 @@ def resolve_baselines(
                 f"of up to {duration_text(boundary_ms)}; the nearest boundaries are "
                 f"{instant_text(earlier)} and {instant_text(earlier + boundary_ms)}",
             )
-        found.append(BaselineSpec(path=one.path, effective_from_ms=from_ms))
+        term = _term(one, f"{where}[{n}]", problems)
+        found.append(BaselineSpec(path=one.path, effective_from_ms=from_ms, expires_after_ms=term))
     return tuple(found)
 
 
@@ -64,4 +66,15 @@ def _first(one: shape.BaselineFile, where: str, problems: Problems) -> BaselineS
             "is of no use in the first baseline, which holds until the next one does; remove it, "
             "or name the baseline of before in an entry above it",
         )
-    return BaselineSpec(path=one.path)
+    return BaselineSpec(path=one.path, expires_after_ms=_term(one, where, problems))
+
+
+def _term(one: shape.BaselineFile, where: str, problems: Problems) -> int | None:
+    if one.expires_after is None:
+        return None
+    term = duration_ms(one.expires_after)
+    if not DAY_MS <= term <= LONGEST_TERM_MS:
+        problems.at(
+            f"{where}.expires_after", f"is {one.expires_after}; it must be from 1d to 3660d"
+        )
+    return term

@@ -196,7 +196,8 @@ _BASELINE_TYPE = "is not supported yet; use type: reference with the path of a b
 class BaselineFile(Shape, frozen=True, kw_only=True):
     """A baseline, made by `watchkeeper baseline build`; its path is relative to this file.
 
-    It holds for event times from `effective_from` on; the first of a list has none.
+    It holds for event times from `effective_from` on; the first of a list has none. People are told
+    when the data that it was learned from ended longer than `expires_after` ago.
     """
 
     remedies: ClassVar[dict[str, str]] = {
@@ -211,6 +212,7 @@ class BaselineFile(Shape, frozen=True, kw_only=True):
     ] = "reference"
     path: Text
     effective_from: Instant | None = None
+    expires_after: Duration | None = None
 
 
 #: One for all time, or several, one after the other.

@@ -141,12 +141,14 @@ class ReviewsSpec(Struct, frozen=True, kw_only=True):
 class BaselineSpec(Struct, frozen=True, kw_only=True):
     """Where a baseline is; `path` is relative to the configuration's folder.
 
-    It holds for event times from `effective_from_ms` on, None where it is the first.
+    It holds for event times from `effective_from_ms` on, None where it is the first. People are
+    told once when its data is older than `expires_after_ms`, if that is given.
     """
 
     type: Literal["reference"] = "reference"
     path: str
     effective_from_ms: int | None = None
+    expires_after_ms: int | None = None
 
 
 class AnnotationSpec(Struct, frozen=True, kw_only=True):
@@ -317,6 +319,9 @@ def config_hash(spec: ModelSpec) -> str:
     """
     built: dict[str, Any] = msgspec.to_builtins(spec)
     resolved = {name: value for name, value in built.items() if name not in UNHASHED}
+    terms = [one.expires_after_ms for one in spec.baselines]
+    if any(term is not None for term in terms):
+        resolved["expires_after_ms"] = terms
     canonical = msgspec.json.encode(resolved, order="sorted")
     return hashlib.sha256(canonical).hexdigest()[:16]
 

@@ -10,9 +10,9 @@ low
 ========  ===========  ============  ===========  ===============  ==========================
 
 What is not a grade (insufficient data, no traffic, ...) is recorded, and nothing is done. A model
-that has fallen silent is a finding of its own, `no_traffic`; so is a memory that is full, and a
-source partition that holds time back. Of these people are told, and nothing is commanded, because
-what is not seen says nothing about the model.
+that has fallen silent is a finding of its own, `no_traffic`; so is a memory that is full, a source
+partition that holds time back, and a baseline that has expired. Of these people are told, and
+nothing is commanded, because what is not seen says nothing about the model.
 
 On a provisional window people are told, and nothing is commanded: what the verdict needs may still
 come, and is judged as a revision soon. A rollback, like every command, needs a decidable one.

@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from monitor.baselines.baseline import Baseline
-from monitor.cli._listed import listed
+from monitor.cli._listed import listed, table
 from monitor.cli.main import run
 from monitor.stream.models import read_config
 
@@ -292,3 +293,16 @@ def test_a_list_in_which_all_is_there_is_fine_and_ages_count_from_the_end_of_the
     assert (one.age_ms, one.why) == (3 * 86_400_000, None)
     (early,) = listed(config, int(end.timestamp() * 1000) - 1)
     assert early.age_ms == 0
+
+
+def test_one_that_has_expired_is_marked(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = folder / "daily.yaml"
+    assert daily(folder, 300) == 0
+    path.write_text(path.read_text().replace("daily.json}", "daily.json, expires_after: 90d}"))
+    end = int(datetime(2026, 10, 28, tzinfo=UTC).timestamp() * 1000)
+    term = 90 * 86_400_000
+    for now, expired in ((end + term, False), (end + term + 1, True)):
+        found = list(listed(read_config(path), now))
+        assert [one.expired for one in found] == [expired]
+        Console(width=200).print(table(found))
+        assert ("90 d, expired" in capsys.readouterr().out) is expired

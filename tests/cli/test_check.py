@@ -85,6 +85,17 @@ def test_a_fine_configuration_is_told_in_words(
     ]
 
 
+def test_a_baseline_without_times_cannot_expire(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = CONFIG.replace("path: credit.json", "path: credit.json, expires_after: 90d")
+    assert text != CONFIG
+    config.write_text(text)
+    assert run(["check", str(config)]) == 1
+    told = " ".join(capsys.readouterr().out.split())
+    assert "train does not say when its data ends, so expires_after has no meaning" in told
+
+
 def test_annotated_periods_are_told_of(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     period = "{from: 2026-12-24T01:00:00+01:00, until: 2026-12-27T00:00:00Z, why: Christmas}"
     config.write_text(CONFIG.replace("    labels:", f"    annotations: [{period}]\n    labels:"))

@@ -364,6 +364,17 @@ def of_kafka(extra: str) -> str:
         (of_model("baseline: {type: trailing, size: 7d}"), 2, '"size" in baseline belongs to a'),
         (of_model("baseline: {type: trailing}"), 2, 'type "trailing" is not supported yet; use'),
         (of_model("baseline: {id: a, path: b}"), 2, '"id" in baseline is not supported yet'),
+        (
+            of_model("baseline: {path: a, expires_after: 5m}"),
+            2,
+            "baseline.expires_after is 5m; it must be from 1d to 3660d",
+        ),
+        (
+            of_model("baseline:\n- {path: a}\n- {path: b, effective_from: 2026-03-01T00:00:00Z,"
+                     " expires_after: 0d}"),
+            4,
+            "baseline[1].expires_after is 0d",
+        ),
         (of_model("baseline: []"), 2, "baseline has 0 entries; from 1 to 10 are possible"),
         (
             of_model(f"baseline: [{', '.join(['{path: a}'] * 11)}]"),
@@ -485,6 +496,17 @@ def test_what_is_wrong_is_told_with_its_line_and_remedy(text: str, line: int, to
 def test_a_file_may_hold_so_many_models_and_no_more() -> None:
     models = "".join(f"- {{id: m{n}, signals: {{data_drift: }}}}\n" for n in range(1001))
     assert problems(models) == ["c.yaml:1: 1001 models; at most 1000 are possible"]
+
+
+def test_each_baseline_may_expire() -> None:
+    text = of_model(
+        "baseline:\n- {path: a, expires_after: 90d}\n"
+        "- {path: b, effective_from: 2026-03-01T00:00:00Z, expires_after: 1d}"
+    )
+    (model,) = load_config(text, "m.yaml").models
+    assert [one.expires_after_ms for one in model.baselines] == [90 * DAY_MS, DAY_MS]
+    (alone,) = load_config(of_model("baseline: {path: a, expires_after: 7d}"), "m.yaml").models
+    assert alone.baselines[0].expires_after_ms == 7 * DAY_MS
 
 
 def test_annotations_are_in_order_of_time() -> None:
