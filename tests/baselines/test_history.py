@@ -101,6 +101,29 @@ def test_the_longest_length_with_windows_enough_decides_and_the_others_take_the_
     assert history.reference.sum() == 24 * 96
 
 
+def test_of_very_many_windows_the_latest_are_kept() -> None:
+    history = divide(range(0, 300 * DAY + 1, HOUR), [HOUR, DAY])
+    hours, days = history.placed
+    assert len(days.starts) == 180
+    assert len(hours.starts) == MOST
+    assert hours.starts[-1] == 300 * DAY - HOUR
+    assert (np.diff(hours.starts) == HOUR).all()
+    assert history.reference.sum() == 120 * 24
+
+
+def test_a_row_without_a_time_is_the_references_whatever_the_time() -> None:
+    """Also where the own windows begin before 1970, or hold its first moment."""
+    times = [None, *range(-100 * DAY, 100 * DAY + 1, HOUR), float("nan")]
+    history = divide(times, [DAY])
+    (placed,) = history.placed
+    assert placed.starts[0] < 0 < placed.starts[-1]
+    assert history.untimed == 2
+    for row in (0, -1):
+        assert history.reference[row]
+        assert placed.of_row[row] == -1
+    assert np.bincount(placed.of_row[placed.of_row >= 0]).tolist() == [24] * 120
+
+
 def test_gaps_are_no_windows() -> None:
     days = [*range(60), *range(300, 400)]
     history = divide([d * DAY + h * HOUR for d in days for h in (1, 20)] + [400 * DAY], [DAY])

@@ -135,6 +135,21 @@ def test_each_baseline_has_its_own_term_and_one_that_comes_too_old_says_so_at_on
     assert len({found["event_key"] for found in told(scene)}) == 2
 
 
+def test_who_catches_up_is_told_of_the_baseline_that_holds_and_not_of_one_that_is_gone() -> None:
+    """All of it was read long after it happened; the second baseline holds to this day."""
+    first = BaselineSpec(path="a", expires_after_ms=DAY_MS)
+    second = BaselineSpec(path="b", effective_from_ms=at(8), expires_after_ms=DAY_MS)
+    one = model(baselines=(first, second), clock="append")
+    reference = baseline().reference * 2
+    later = Baseline("new", "m", baseline().layout, reference, 2 * baseline().rows, None, 0, END)
+    scene = Scene(Monitored(one.spec, one.baseline, ((at(8), later),)))
+    scene.send(*(scene.pane(start, 99) for start in (0, 4, 8, 12)))
+    scene.send(msgspec.structs.replace(scene.progress(16), past_inputs={"m": at(16)}))
+    assert [(found["baseline_id"], found.get("past", False)) for found in told(scene)] == [
+        ("old", True), ("new", False),
+    ]  # fmt: skip
+
+
 @settings(deadline=None, max_examples=50)
 @given(st.integers(0, 10**6))
 def test_the_event_is_the_same_whichever_window_comes_first(seed: int) -> None:
