@@ -4,8 +4,7 @@ from rich.console import Console
 from rich.text import Text
 
 from monitor.cli._columns import columns, labels, period
-from monitor.cli._own_windows import told
-from monitor.cli._summary import bytes_text
+from monitor.cli._own_windows import file_size, told
 from monitor.files.reference import Learned
 from monitor.registry.specs import ModelSpec
 
@@ -24,7 +23,7 @@ def show(learned: Learned, spec: ModelSpec, path: str, size: int, out: Console) 
     out.print(
         Text(
             f"Wrote {path}: {baseline.id}, {rows}, fingerprint {baseline.fingerprint}, "
-            f"{bytes_text(size)}"
+            f"{file_size(baseline, size)}"
         )
     )
 

@@ -1,5 +1,6 @@
 """What a baseline's own windows are, and what can be judged by them, in words."""
 
+import json
 from collections.abc import Iterator
 
 import numpy as np
@@ -9,6 +10,7 @@ from monitor.baselines.history import ENOUGH, LEAST, History
 from monitor.baselines.own_windows import OwnWindows
 from monitor.calibration.budget import level
 from monitor.calibration.reach import reach
+from monitor.cli._summary import bytes_text
 from monitor.events.timestamps import rfc3339
 from monitor.files.reference import Learned
 from monitor.registry.durations import duration_text
@@ -32,6 +34,14 @@ def rows_of_one(own: OwnWindows) -> int:
     """The median of the windows' rows, as far as their fullest column has values."""
     fullest = np.max([counts.sum(axis=1) for counts in own.counts.values()], axis=0)
     return int(np.median(fullest))
+
+
+def file_size(baseline: Baseline, size: int) -> str:
+    """Tell a file's size in bytes, and how much of it the own windows are."""
+    if not baseline.own:
+        return bytes_text(size)
+    own = len(json.dumps([windows.to_dict() for windows in baseline.own]))
+    return f"{bytes_text(size)}, of which its own windows are {bytes_text(own)}"
 
 
 def told(learned: Learned, spec: ModelSpec) -> Iterator[str]:

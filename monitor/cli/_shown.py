@@ -8,8 +8,7 @@ from rich.text import Text
 from monitor.baselines.baseline import Baseline
 from monitor.baselines.own_windows import OwnWindows
 from monitor.cli._columns import columns, labels, period
-from monitor.cli._own_windows import own_windows, rows_of_one
-from monitor.cli._summary import bytes_text
+from monitor.cli._own_windows import file_size, own_windows, rows_of_one
 from monitor.events.timestamps import rfc3339
 from monitor.registry.durations import duration_text
 from monitor.stats.cells import valid_rows
@@ -20,7 +19,7 @@ def show(baseline: Baseline, size: int, out: Console) -> None:
     out.print(
         Text(f"{baseline.id} of {baseline.model_id}: {baseline.rows:,} rows{period(baseline)}")
     )
-    out.print(Text(f"fingerprint {baseline.fingerprint}, {bytes_text(size)}", "dim"))
+    out.print(Text(f"fingerprint {baseline.fingerprint}, {file_size(baseline, size)}", "dim"))
     out.print()
     out.print(columns(baseline, out))
     out.print()

@@ -235,7 +235,9 @@ def test_a_baseline_is_shown(folder: Path, capsys: pytest.CaptureFixture[str]) -
     said = told(capsys)
     fingerprint = Baseline.from_json(path.read_bytes()).fingerprint
     assert "daily of daily: 960 rows from 2026-01-01T00:00:00Z to 2026-04-30T21:00:00Z" in said
-    assert f"fingerprint {fingerprint}, " in said
+    assert f"fingerprint {fingerprint}, {path.stat().st_size / 1000:.1f} kB" in said
+    own = json.loads(path.read_bytes())["own_windows"]
+    assert f"of which its own windows are {len(json.dumps(own)) / 1000:.1f} kB" in said
     assert "amount numeric 960 0.0% 0.0%" in said
     assert "Own windows of 1d: 180 from 2026-05-01T00:00:00Z" in said
     assert run(["baseline", "show", str(path), "--json"]) == 0
