@@ -66,6 +66,20 @@ def measure(matrix: Counts, metric: str, positive: int | None) -> Measured:
     return Measured(value, rows, labelled, Proportion(int(matrix[positive, positive]), rows))
 
 
+def tested(matrix: Counts, metric: str, positive: int | None) -> Proportion | None:
+    """The proportion with which a metric rises and falls, None for averages over classes.
+
+    That of F1 is the share of true positives among all that are positive by label or prediction.
+
+    >>> tested(np.array([[50, 10], [5, 35]]), "f1", positive=1)
+    Proportion(hits=35, rows=50)
+    """
+    if metric == "f1" and positive is not None:
+        hits = int(matrix[positive, positive])
+        return Proportion(hits, int(matrix[positive].sum() + matrix[:, positive].sum()) - hits)
+    return measure(matrix, metric, positive).proportion
+
+
 def figures(window: OutcomeWindow) -> Statistics:
     """Every metric now and in the baseline (`<metric>_reference`), coverage, labels and age."""
     assert window.matrix is not None
@@ -127,6 +141,31 @@ def too_early(
         n_current=now.labelled,
         statistics=figures(window),
         message=message,
+    )
+
+
+def unlabelled_before(
+    detector: str,
+    statistic: str,
+    window: OutcomeWindow,
+    spec: PerformanceSpec,
+    before: Measured,
+    now: Measured,
+) -> Finding:
+    """The finding of a window whose baseline has too few labels at its age to compare with."""
+    return Finding(
+        detector=detector,
+        subject=SUBJECT,
+        statistic=statistic,
+        verdict="insufficient_data",
+        n_reference=before.rows,
+        n_current=now.rows,
+        statistics=figures(window),
+        message=(
+            f"{spec.metric}: at a label age of {age(window.age_ms)} the baseline has "
+            f"n={count(before.rows)} < {count(max(spec.min_samples, 1))} needed; "
+            "rebuild it from more labelled rows, or lower min_samples"
+        ),
     )
 
 

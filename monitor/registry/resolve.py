@@ -256,6 +256,8 @@ def _performance(
         min_samples=signal.min_samples,
         thresholds=_thresholds(limits, where, problems),
         periods=signal.periods,
+        method=signal.method,
+        false_alarms=_a_month(signal.false_alarms, f"{where}.false_alarms", problems),
     )
 
 

@@ -159,14 +159,14 @@ class PredictionDrift(Shape, frozen=True, kw_only=True):
 class Performance(Shape, frozen=True, kw_only=True):
     """Has the relation between inputs and outcome moved? Needs `labels`."""
 
-    remedies: ClassVar[dict[str, str]] = _SIGNAL_REMEDIES | dict.fromkeys(
-        ("false_alarms", "method"), _LATER
-    )
+    remedies: ClassVar[dict[str, str]] = _SIGNAL_REMEDIES
     window: Windows = Window()
     metric: Metric = "accuracy"
     min_samples: Count = 100
     thresholds: PerformanceThresholds = PerformanceThresholds()
     periods: Count = 4
+    method: Method = "calibrated"
+    false_alarms: FalseAlarms = "1 per model-month"
 
 
 class Signals(Shape, frozen=True, kw_only=True):

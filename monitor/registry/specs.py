@@ -114,7 +114,10 @@ class PredictionDriftSpec(Struct, frozen=True, kw_only=True):
 
 
 class PerformanceSpec(Struct, frozen=True, kw_only=True):
-    """How labels against predictions are judged: against the baseline, and recent periods."""
+    """How labels against predictions are judged: against the baseline, and recent periods.
+
+    With the method `plain` the article's limits alone decide; else a fall must be real, too.
+    """
 
     windows: tuple[WindowSpec, ...] = (HOURLY,)
     metric: Metric = "accuracy"
@@ -123,6 +126,8 @@ class PerformanceSpec(Struct, frozen=True, kw_only=True):
         default_factory=lambda: {"drop": DROP, "concept": DROP}
     )
     periods: int = 4
+    method: Method = "calibrated"
+    false_alarms: float = 1.0
 
 
 class LabelsSpec(Struct, frozen=True, kw_only=True):

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from monitor.detectors.finding import Finding
 from monitor.detectors.registry import detectors_for
@@ -12,13 +13,19 @@ from tests.detectors.windows import baseline, confusion, outcome_window, spec
 BASE = baseline()
 
 
-def judged(accuracy_of_1000: int, *history: float, periods: int = 4) -> Finding:
+#: Accuracy 0.9.
+REFERENCE = confusion([4500, 500], [500, 4500])
+
+
+def judged(accuracy_of_1000: int, *history: float, periods: int = 4, times: int = 1) -> Finding:
     model = spec()
     model = msgspec.structs.replace(
         model, performance=msgspec.structs.replace(model.performance, periods=periods)
     )
-    matrix = confusion([accuracy_of_1000, 1000 - accuracy_of_1000], [0, 0])
-    (found,) = CONCEPT.judge(outcome_window(BASE, matrix, model=model, history=history))
+    matrix = confusion([accuracy_of_1000, 1000 - accuracy_of_1000], [0, 0]) * times
+    (found,) = CONCEPT.judge(
+        outcome_window(BASE, matrix, model=model, history=history, reference=REFERENCE)
+    )
     return found
 
 
@@ -34,7 +41,7 @@ def test_fewer_periods_than_needed_are_not_judged() -> None:
     [(900, "low"), (870, "low"), (869, "medium"), (849, "high"), (800, "high"), (799, "critical")],
 )
 def test_the_degradation_is_graded(right: int, verdict: str) -> None:
-    found = judged(right, 0.9, 0.9, 0.9, 0.9)
+    found = judged(right, 0.9, 0.9, 0.9, 0.9, times=10)
     assert found.verdict == verdict
     assert found.value == pytest.approx(0.9 - right / 1000)
 
@@ -54,8 +61,42 @@ def test_the_article_s_verdict_is_shown(history: list[float], right: int) -> Non
         assert found.statistics["plain_concept_drift"] == float(degradation > 0.05)
 
 
+@given(st.integers(750, 950))
+def test_it_is_found_by_two_proportions_against_the_baseline(right: int) -> None:
+    found = judged(right, 0.97, 0.97, 0.97, 0.97)
+    table = [[9000, 1000], [right, 1000 - right]]
+    oracle = stats.chi2_contingency(table, correction=False)
+    one_sided = oracle.pvalue / 2 if right < 900 else 1 - oracle.pvalue / 2
+    assert found.p_value == pytest.approx(one_sided, rel=1e-6)
+    level = found.statistics["level"]
+    assert isinstance(level, float)
+    exact = stats.fisher_exact([[1000 - right, right], [1000, 9000]], alternative="greater")
+    assert found.statistics["found"] == float(max(one_sided, exact.pvalue) <= level)
+    if not found.statistics["found"]:
+        assert found.verdict == "low", "below what it was of late, and yet not below the baseline"
+
+
+def test_a_degradation_that_chance_explains_is_low() -> None:
+    found = judged(872, 0.95, 0.95, 0.95, 0.95)
+    assert (found.verdict, found.threshold) == ("low", 0.03)
+    assert found.statistics["plain_concept_drift"] == 1.0
+    assert found.message == (
+        "accuracy 0.872 after a mean of 0.950 over the last 4 periods: degradation 0.078, which "
+        "chance explains (n=1,000; p = 0.003 against the baseline's 0.900, not found at 2.3e-05)."
+    )
+
+
+def test_a_baseline_of_few_labels_cannot_tell_whether_it_is_real() -> None:
+    window = outcome_window(
+        BASE, REFERENCE, history=(0.9,) * 4, reference=confusion([5, 0], [0, 5])
+    )
+    (found,) = CONCEPT.judge(window)
+    assert found.verdict == "insufficient_data"
+    assert "the baseline has n=10 < 100 needed" in found.message
+
+
 def test_the_message_tells_both_numbers() -> None:
     assert judged(840, 0.9, 0.91, 0.9, 0.89).message == (
         "accuracy 0.840 after a mean of 0.900 over the last 4 periods: degradation 0.060 > 0.050 "
-        "(n=1,000)."
+        "(n=1,000; p = 1.9e-09 against the baseline's 0.900, found at 2.3e-05)."
     )

@@ -35,7 +35,7 @@ RESPONSES = ("alerts", "review-mode", "retraining", "rollbacks")
 
 @pytest.fixture(scope="module")
 def story() -> Scenario:
-    return scenario(hours=26, rate=250, seed=3, now=NOW)
+    return scenario(hours=26, rate=250, seed=2, now=NOW)
 
 
 def run(story: Scenario, folder: Path, schedule: random.Random | None = None) -> Pipeline:
@@ -110,8 +110,15 @@ def test_the_pure_stages_say_what_the_oracle_says(plain: Pipeline, expected: Exp
 def test_the_story_has_everything(expected: Expected) -> None:
     """Each detector at each grade, each reason for having none, each fate: else who would know?"""
     said = {(j.detector, f.verdict) for j in expected.judged for f in j.findings}
-    detectors = ("data_drift", "data_quality", "prediction_drift", "performance", "concept_drift")
-    assert said >= set(product(detectors, ("low", "medium", "high", "critical")))
+    assert said >= verdicts.GRADED
+    by_chance = [
+        finding
+        for j in expected.judged
+        for finding in j.findings
+        if j.detector == "performance" and finding.verdict == "low"
+        if finding.value is not None and finding.value > 0.1
+    ]
+    assert by_chance, "a fall that the article calls critical, and that chance explains"
     verdicts_ = {verdict for _, verdict in said}
     assert verdicts_ >= {"insufficient_data", "baseline_missing", "labels_immature"}
     fates = {(place[0], fate.outcome) for place, fate in expected.taken.fates.items()}

@@ -4,11 +4,12 @@ import base64
 import hashlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
 from typing import Any
 
 from tests.e2e.oracle.actions import actions, severe
 from tests.e2e.oracle.intake import Taken
-from tests.e2e.oracle.setting import Model
+from tests.e2e.oracle.setting import GRADES, Model
 from tests.e2e.oracle.windows import Finding, Judgement, judge, told
 
 Event = Mapping[str, Any]
@@ -16,6 +17,13 @@ Event = Mapping[str, Any]
 RELATIVE, ABSOLUTE = 1e-9, 1e-12
 #: p-values lose digits far out in their tails.
 P_RELATIVE = 1e-6
+#: What each detector says somewhere in a story that has everything. A fall of performance that is
+#: small, and yet beyond chance, takes more rows than a story has.
+GRADED = {
+    *product(("data_drift", "data_quality", "prediction_drift"), ("low", *GRADES)),
+    *product(("performance",), ("low", "high", "critical")),
+    *product(("concept_drift",), ("low", "critical")),
+}
 
 
 def judged(models: Iterable[Model], taken: Taken) -> list[Judgement]:

@@ -13,7 +13,7 @@ from scipy import stats
 from tests.e2e.oracle import figures
 from tests.e2e.oracle.figures import Counts, compare, excess_p, grade, limit_told
 from tests.e2e.oracle.intake import Row, canonical
-from tests.e2e.oracle.setting import DROP, GRADES, JS, PSI, RATES, Model, Signal
+from tests.e2e.oracle.setting import DROP, GRADES, HOUR, JS, PSI, RATES, Model, Signal
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 OTHER = "__other__"
@@ -481,32 +481,81 @@ def _outcome(
         return early
     early.n_current = now[1]
     rose = _risen(matrix, against)
+    comparable = value_before is not None and before[1] >= signal.min_samples
     if detector == "performance":
-        if value_before is None or before[1] < signal.min_samples:
+        if not comparable:
             return early
         drop = value_before - value
-        statistics["drop_interval"] = _newcombe(before, now)
+        statistics |= _evidence(before, now, level := _level(signal))
         statistics["plain_severity"] = float(figures.article_grade(0.0, round(drop, 9)))
-        p_value = None
-        if before[0] is not None and now[0] is not None:
-            p_value = excess_p(now[1] - now[0], now[1], before[1] - before[0], before[1])
-        fields = {"p_value": p_value, "n_reference": before[1]}
+        p_value = excess_p(now[1] - now[0], now[1], before[1] - before[0], before[1])
     else:
         statistics["history"] = list(history[-max(model.periods, 4) :])
         if len(history) < model.periods:
             return early
+        if not comparable:
+            return early
         mean = float(np.mean(history[-model.periods :]))
         drop = mean - value
+        statistics |= _evidence(before, now, level := _level(signal))
+        p_value = _two_proportions(before, now)
+        if p_value > level:
+            statistics["found"] = 0.0
         statistics["recent_mean"] = mean
         statistics["plain_concept_drift"] = float(article_concept_drift(history, value))
-        fields = {"p_value": None, "n_reference": 0}
-    fields |= {
-        "threshold": limit_told(drop, DROP),
+    found = statistics["found"] == 1.0
+    fields = {
+        "p_value": p_value,
+        "n_reference": before[1],
+        "threshold": limit_told(drop if found else -1.0, DROP),
         "expected": 0.0,
         "statistics": statistics,
         "top_bins": rose,
     }
-    return Finding("performance", statistic, grade(drop, DROP), now[1], drop, fields)
+    verdict = grade(drop, DROP) if found else "low"
+    return Finding("performance", statistic, verdict, now[1], drop, fields)
+
+
+def _level(signal: Signal) -> float:
+    """One false alarm a month, a fifth of it, at three ages, for four questions, by the hop."""
+    return 0.2 * signal.hop / (30 * 24 * HOUR) / 3 / 4
+
+
+def _evidence(before: tuple[int, int], now: tuple[int, int], level: float) -> dict[str, Any]:
+    """What is told of a fall: every number of hits that might have been is tried."""
+    rows, of = now[1], before[1]
+    hits = np.arange(rows + 1)
+    missed = rows - hits
+    exact = stats.hypergeom.sf(missed - 1, rows + of, missed + of - before[0], rows)
+    z = float(stats.norm.isf(level))
+    (p, low, _), (q, _, high) = (_wilson(k, n, z) for k, n in ((before[0], of), (hits, rows)))
+    bounds = p - q - np.hypot(p - low, high - q)
+    found = (bounds > 0) & (exact <= level)
+    return {
+        "found": float(found[now[0]]),
+        "level": level,
+        "drop_interval": _newcombe(before, now),
+        "drop_bound": float(bounds[now[0]]),
+        "drop_needed": before[0] / of - float(hits[found].max()) / rows if found.any() else None,
+    }
+
+
+def _wilson(hits: Any, rows: int, z: float) -> tuple[Any, Any, Any]:
+    """Shares, and where they would lie z standard errors from a rate: both roots."""
+    share = np.asarray(hits) / rows
+    middle, wide = share + z * z / (2 * rows), 1 + z * z / rows
+    root = z * np.sqrt(share * (1 - share) / rows + z * z / (4 * rows * rows))
+    return share, (middle - root) / wide, (middle + root) / wide
+
+
+def _two_proportions(before: tuple[int, int], now: tuple[int, int]) -> float:
+    """One-sided for a greater share before, from Pearson's chi-squared."""
+    table = np.array([[k, n - k] for k, n in (before, now)])
+    if not table.sum(axis=0).all():
+        return 1.0
+    two_sided = float(stats.chi2_contingency(table, correction=False).pvalue)
+    fell = before[0] / before[1] > now[0] / now[1]
+    return two_sided / 2 if fell else 1 - two_sided / 2
 
 
 def article_concept_drift(
@@ -519,24 +568,17 @@ def article_concept_drift(
     return bool(round(float(degradation), 9) > threshold)
 
 
-def _rests_on(name: str, matrix: Counts, positive: int | None) -> tuple[int | None, int]:
-    """Hits and rows that a metric rests on; no hits where it is no proportion."""
-    total = int(matrix.sum())
+def _rests_on(name: str, matrix: Counts, positive: int | None) -> tuple[int, int]:
+    """Hits and rows that accuracy, or precision and recall of one class, rest on."""
     if name == "accuracy":
-        return int(np.trace(matrix)), total
-    if positive is None:
-        return None, total
-    hits, labels = int(matrix[positive, positive]), int(matrix[positive].sum())
-    made = int(matrix[:, positive].sum())
-    return {"precision": (hits, made), "recall": (hits, labels), "f1": (None, max(labels, made))}[
-        name
-    ]
+        return int(np.trace(matrix)), int(matrix.sum())
+    assert positive is not None
+    hits = int(matrix[positive, positive])
+    return hits, int((matrix[positive] if name == "recall" else matrix[:, positive]).sum())
 
 
-def _newcombe(one: tuple[int | None, int], other: tuple[int | None, int]) -> list[float] | None:
+def _newcombe(one: tuple[int, int], other: tuple[int, int]) -> list[float]:
     """Newcombe's interval of a difference, out of scipy's Wilson intervals."""
-    if one[0] is None or other[0] is None:
-        return None
     (p, low, high), (q, low_q, high_q) = (
         (k / n, *stats.binomtest(k, n).proportion_ci(method="wilson")) for k, n in (one, other)
     )
