@@ -19,7 +19,8 @@ from tests.stats.oracles import Row, table
 
 #: What counts are made of and kept in, and no statistic; each has tests of its own.
 STRUCTURE = {
-    "categorical", "cells", "coarse", "column", "grid", "layout", "lookup", "numeric", "search",
+    "categorical", "cells", "coarse", "column", "grid", "layout", "lookup", "numeric",
+    "score_cells", "search",
 }  # fmt: skip
 TABLE = table()
 each = pytest.mark.parametrize("row", TABLE, ids=lambda row: row.statistic)
