@@ -47,6 +47,10 @@ class Baseline:
         reference.setflags(write=False)
         for windows in self.own:
             windows.check(self.layout)
+        by_score = self.outcomes.by_score if self.outcomes else None
+        if by_score is not None and self.outcomes is not None:
+            classes, where = len(self.outcomes.classes), self.layout.slice("score")
+            by_score.check(classes, self.layout.grid("score"), reference[where])
         if reference.size and reference.min() < 0:
             raise BaselineError(f"a count of {reference.min()} in a baseline; rebuild it")
         object.__setattr__(self, "reference", reference)

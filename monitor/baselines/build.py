@@ -84,7 +84,9 @@ def build_baseline(
     known = times is not None and bool(np.isfinite(times).any())
     outcomes = None
     if prediction is not None and labels is not None and task == "classification":
-        outcomes = build_outcomes(prediction, labels, prediction_ms, label_ms, max_delay_ms)
+        outcomes = build_outcomes(
+            prediction, labels, prediction_ms, label_ms, max_delay_ms, score, made.get("score")
+        )
     return Baseline(
         id=id,
         model_id=model_id,

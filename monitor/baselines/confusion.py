@@ -6,10 +6,11 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from monitor.baselines.by_score import count_by_score
 from monitor.baselines.outcomes import OTHER_CLASS, Outcomes, age_limits
 from monitor.errors import BaselineError
-from monitor.stats.column import Values, listed, numbers
-from monitor.stats.grid import canonical, is_null
+from monitor.stats.column import Values, codes, listed, numbers
+from monitor.stats.grid import Grid, NumericGrid, canonical, is_null
 
 #: Confusion counts grow with the square of the classes.
 MOST_CLASSES = 100
@@ -21,11 +22,14 @@ def build_outcomes(
     prediction_ms: Values | None,
     label_ms: Values | None,
     max_delay_ms: int,
+    scores: Values | None = None,
+    grid: Grid | None = None,
 ) -> Outcomes:
     """Count the labels that came within `max_delay_ms` of their prediction, by age.
 
     A null label has not come; a row without a prediction isn't counted at all. Where one of the
-    times isn't given, the ages are unknown and every label counts. Raises BaselineError if a
+    times isn't given, the ages are unknown and every label counts. With `scores`, over the bins of
+    `grid`, labels are counted by score too. Raises BaselineError if a
     labelled row lacks its time, or if labels and predictions have no class in common.
 
     >>> found = build_outcomes(["a", "b", "a"], ["a", "a", None], [0, 0, 0], [1, 9, None], 8)
@@ -50,7 +54,11 @@ def build_outcomes(
     inside = bucket < len(ages)
     cell = (bucket[inside] * k + row[inside]) * k + column[inside]
     counts = np.bincount(cell, minlength=len(ages) * k * k).reshape(len(ages), k, k)
-    return Outcomes(classes, ages, counts, empty.predictions, ages_known)
+    by_score = None
+    if scores is not None and isinstance(grid, NumericGrid):
+        slot = codes(grid, scores)[rows][inside]
+        by_score = count_by_score(row[inside], column[inside], slot, k, grid)
+    return Outcomes(classes, ages, counts, empty.predictions, ages_known, by_score)
 
 
 def _ages(made: npt.NDArray[np.float64], came: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

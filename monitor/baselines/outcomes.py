@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from monitor.baselines.by_score import ByScore
 from monitor.errors import BaselineError
 from monitor.stats.grid import Counts, canonical
 
@@ -30,7 +31,8 @@ class Outcomes:
     `classes` are canonical names, the last one `__other__`. `ages_ms` are the upper limits of the
     label ages, the last one the longest delay that is waited for. `predictions` counts the rows
     that had a prediction, labelled or not. Where it isn't known when the labels came
-    (`ages_known` is False), all are in the first age, and every age sees them all.
+    (`ages_known` is False), all are in the first age, and every age sees them all. `by_score` are
+    the same labels by score, None where there are no scores, or the baseline was built without.
     """
 
     classes: tuple[str, ...]
@@ -38,6 +40,7 @@ class Outcomes:
     counts: Counts
     predictions: int
     ages_known: bool = True
+    by_score: ByScore | None = None
     _index: Mapping[str, int] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -100,12 +103,14 @@ class Outcomes:
 
     def to_dict(self) -> dict[str, Any]:
         """Return what `from_dict` reads: plain JSON values."""
+        by_score = {"by_score": self.by_score.to_dict()} if self.by_score else {}
         return {
             "classes": list(self.classes),
             "ages_ms": list(self.ages_ms),
             "ages_known": self.ages_known,
             "predictions": self.predictions,
             "counts": self.counts.tolist(),
+            **by_score,
         }
 
     @classmethod
@@ -118,6 +123,7 @@ class Outcomes:
                 counts=np.array(data["counts"], dtype=np.int64),
                 predictions=int(data["predictions"]),
                 ages_known=bool(data["ages_known"]),
+                by_score=ByScore.from_dict(data["by_score"]) if "by_score" in data else None,
             )
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise BaselineError(f"not outcomes: {error!r}; rebuild the baseline") from None

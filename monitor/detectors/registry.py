@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, get_args
 
 import monitor.detectors as package
+from monitor.baselines.baseline import Baseline
 from monitor.detectors.finding import Finding
 from monitor.detectors.unjudged import unjudgeable
 from monitor.detectors.window import Window
@@ -29,17 +30,23 @@ _detectors: dict[str, Detector] = {}
 _discovered: tuple[str, ...] = ()
 
 
+def _always(baseline: Baseline | None) -> bool:
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Detector:
     """A named question, the signal of the configuration that asks it, and its pure function.
 
     The function gets an `InputWindow` for the signals data_drift and prediction_drift, an
-    `OutcomeWindow` for performance, and returns one finding for each subject.
+    `OutcomeWindow` for performance, and returns one finding for each subject. `answers` says of a
+    baseline whether it holds what the question needs; else the question isn't asked at all.
     """
 
     name: str
     signal: Signal
     question: Question
+    answers: Callable[[Baseline | None], bool] = _always
 
     def judge(self, window: Window) -> list[Finding]:
         """One finding for each subject; one for the model where nothing can be asked.
@@ -51,11 +58,14 @@ class Detector:
         return [reason] if reason is not None else self.question(window)
 
 
-def detector(name: str, *, signal: Signal) -> Callable[[Q], Q]:
+def detector(
+    name: str, *, signal: Signal, answers: Callable[[Baseline | None], bool] = _always
+) -> Callable[[Q], Q]:
     """Register the decorated function as detector `name`.
 
-    It is asked only about windows that have a baseline and traffic. Raises ValueError if the name
-    is taken, or the signal unknown.
+    It is asked only about windows that have a baseline and traffic; with `answers`, only of models
+    whose baseline has what it takes, and nothing is said of the others. Raises ValueError if the
+    name is taken, or the signal unknown.
     """
     if signal not in get_args(Signal):
         known = ", ".join(get_args(Signal))
@@ -68,7 +78,7 @@ def detector(name: str, *, signal: Signal) -> Callable[[Q], Q]:
                 f"detector {name!r} in {question.__module__} is already defined in "
                 f"{taken.question.__module__}; choose another name"
             )
-        _detectors[name] = Detector(name, signal, question)
+        _detectors[name] = Detector(name, signal, question, answers)
         return question
 
     return register
@@ -94,6 +104,6 @@ def detectors_for(signal: Signal) -> tuple[Detector, ...]:
     """The detectors of one signal, by name.
 
     >>> [found.name for found in detectors_for("prediction_drift")]
-    ['prediction_drift']
+    ['estimated_performance', 'prediction_drift']
     """
     return tuple(found for found in every_detector() if found.signal == signal)

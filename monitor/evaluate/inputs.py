@@ -178,6 +178,7 @@ class InputWindows:
         told = self.early.next_end is not None and end < self.early.next_end
         revision = 1 if told and version else 0
         baseline = self.model.at(start).baseline
+        asked = [found for found in detectors_for(self.signal) if found.answers(baseline)]
         why = None
         if rows and self.model.within(start, end) is None:
             why = changes(self.model, start, end)
@@ -189,7 +190,7 @@ class InputWindows:
         elif start < self.whole_from:
             why = f"predictions before {rfc3339(self.whole_from)} are in windows of before"
         if why:
-            for found in detectors_for(self.signal):
+            for found in asked:
                 finding = not_judged(found.name, why, rows)
                 yield Judged(found.name, version, start, end, (finding,), rows, revision)
             return
@@ -210,7 +211,7 @@ class InputWindows:
             rows=rows,
             calibrated=calibrated,
         )
-        for found in detectors_for(self.signal):
+        for found in asked:
             if full:
                 findings: tuple[Finding, ...] = (inconclusive(found.name, full, rows),)
             else:

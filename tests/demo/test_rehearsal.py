@@ -68,6 +68,7 @@ def test_every_day_is_judged_once_by_every_detector_to_the_last(
         "data_drift",
         "data_quality",
         "prediction_drift",
+        "estimated_performance",
         "performance",
         "concept_drift",
     ):

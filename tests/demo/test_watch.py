@@ -20,7 +20,10 @@ from monitor.registry.config import load_config
 from monitor.stream.models import read_config, read_models
 from tests.demo.test_story import START, finding, result, told, window
 
-DETECTORS = ("concept_drift", "data_drift", "data_quality", "performance", "prediction_drift")
+DETECTORS = (
+    "concept_drift", "data_drift", "data_quality", "estimated_performance", "performance",
+    "prediction_drift",
+)  # fmt: skip
 
 
 def test_a_window_is_settled_when_all_have_judged_it_at_the_last_age() -> None:

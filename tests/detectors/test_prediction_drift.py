@@ -11,7 +11,7 @@ from monitor.detectors.registry import detectors_for
 from monitor.registry.specs import PredictionDriftSpec, Thresholds
 from tests.detectors.windows import baseline, input_window, spec
 
-(DRIFT,) = detectors_for("prediction_drift")
+(DRIFT,) = (d for d in detectors_for("prediction_drift") if d.name == "prediction_drift")
 
 
 def judged(now: list[object], then: list[object], **limits: Thresholds) -> Finding:

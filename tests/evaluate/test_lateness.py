@@ -37,4 +37,4 @@ def test_a_window_is_not_judged_before_its_panes_have_closed() -> None:
     pipeline.produce("predictions", [{"type": "end_of_stream", "model_id": "m"}])
     pipeline.run()
     assert set(counted(pipeline.events("drift-events")).values()) == {180}
-    assert len(counted(pipeline.events("drift-events"))) == 3 * 4
+    assert len(counted(pipeline.events("drift-events"))) == 4 * 4

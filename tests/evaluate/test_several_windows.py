@@ -78,6 +78,7 @@ def expected(seed: int) -> Counter[tuple[str, int, int]]:
         "data_drift": LENGTHS,
         "data_quality": LENGTHS,
         "prediction_drift": LENGTHS[1:],
+        "estimated_performance": LENGTHS[1:],
         "performance": LENGTHS[1:3],
         "concept_drift": LENGTHS[1:3],
     }

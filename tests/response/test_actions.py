@@ -19,7 +19,10 @@ from monitor.events.types import (
 )
 from monitor.response.actions import ROLLBACK_ABOVE, decide
 
-DETECTORS = ["data_drift", "data_quality", "prediction_drift", "performance", "concept_drift"]
+DETECTORS = [
+    "data_drift", "data_quality", "prediction_drift", "estimated_performance", "performance",
+    "concept_drift",
+]  # fmt: skip
 SEVERE = ("medium", "high", "critical")
 HEALTHY = PipelineHealth(status="healthy")
 COMMANDS = {"review_mode", "retraining", "rollback", "monitor_closely"}

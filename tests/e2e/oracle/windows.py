@@ -11,6 +11,7 @@ import numpy as np
 from scipy import stats
 
 from tests.e2e.oracle import figures
+from tests.e2e.oracle.estimated import estimate
 from tests.e2e.oracle.figures import Counts, compare, excess_p, grade, limit_told
 from tests.e2e.oracle.intake import Row, canonical
 from tests.e2e.oracle.setting import DROP, GRADES, HOUR, JS, PSI, RATES, Model, Signal
@@ -105,9 +106,10 @@ def judge(model: Model, rows: Sequence[Row], lost: Lost) -> list[Judgement]:
     """Every judgement of a model whose stream has ended; what it lost, by the start of a pane."""
     judged = [*_inputs(model, rows, model.data_drift, (("data_drift", _drift_of_features),
                                                        ("data_quality", _quality)))]  # fmt: skip
-    judged += _inputs(
-        model, rows, model.prediction_drift, (("prediction_drift", _drift_of_predictions),)
-    )
+    outputs: list[tuple[str, Any]] = [("prediction_drift", _drift_of_predictions)]
+    if _estimable(model):
+        outputs.append(("estimated_performance", _estimated))
+    judged += _inputs(model, rows, model.prediction_drift, outputs)
     if model.performance and model.max_delay is not None:
         judged += _performance(model, rows)
     for judgement in judged:
@@ -248,6 +250,64 @@ def _drift_of_predictions(model: Model, signal: Signal, rows: Sequence[Row]) -> 
     if "score" in model.reference.columns:
         found.append(_distribution(model, signal, "score", [row.score for row in rows]))
     return found
+
+
+def _estimable(model: Model) -> bool:
+    """Whether the reference has scores with labels: else nobody asks what they promise."""
+    reference = model.reference
+    return reference is not None and bool(reference.labels) and "score" in reference.columns
+
+
+def _estimated(model: Model, signal: Signal, rows: Sequence[Row]) -> list[Finding]:
+    figures = _promise(model, [row.score for row in rows])
+    subject, statistic = "performance", "estimated_accuracy_drop"
+    scores = sum(row.score is not None for row in rows)
+    labelled = sum(known is not None for known in _right(model))
+    p_value = figures.pop("p", None)
+    value = figures["estimated_accuracy"]
+    if min(scores, labelled) < signal.min_samples or value is None:
+        return [Finding(subject, statistic, "insufficient_data", scores)]
+    drop = figures["estimated_accuracy_reference"] - value
+    return [
+        Finding(
+            subject,
+            statistic,
+            grade(drop, DROP),
+            scores,
+            drop,
+            {
+                "threshold": limit_told(drop, DROP),
+                "expected": 0.0,
+                "p_value": p_value,
+                "n_reference": labelled,
+                "statistics": figures,
+                "top_bins": [],
+            },
+        )
+    ]
+
+
+def _promise(model: Model, scores: Sequence[Any]) -> dict[str, Any]:
+    reference = model.reference
+    assert reference is not None
+    assert model.positive is None, "this oracle knows no AUC before labels"
+    fine = reference.edges["score"].fine
+    return estimate(scores, reference.columns["score"], _right(model), fine)
+
+
+@cache
+def _right(model: Model) -> list[bool | None]:
+    """Whether each prediction of the reference was right; None without a label or a score."""
+    reference = model.reference
+    assert reference is not None
+    assert model.max_delay is not None
+    made, scores = reference.columns["prediction"], reference.columns["score"]
+    rows = zip(reference.labels, made, reference.ages, scores, strict=True)
+    return [
+        None if label is None or score is None or age > model.max_delay
+        else canonical(label) == canonical(prediction)
+        for label, prediction, age, score in rows
+    ]  # fmt: skip
 
 
 def _distribution(model: Model, signal: Signal, subject: str, values: Sequence[Any]) -> Finding:
