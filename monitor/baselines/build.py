@@ -85,8 +85,9 @@ def build_baseline(
     outcomes = None
     if prediction is not None and labels is not None and task == "classification":
         outcomes = build_outcomes(
-            prediction, labels, prediction_ms, label_ms, max_delay_ms, score, made.get("score")
-        )
+            prediction, labels, prediction_ms, label_ms, max_delay_ms,
+            slots.get("score"), made.get("score"),
+        )  # fmt: skip
     return Baseline(
         id=id,
         model_id=model_id,

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from monitor.baselines.by_score import count_by_score
 from monitor.baselines.outcomes import OTHER_CLASS, Outcomes, age_limits
 from monitor.errors import BaselineError
-from monitor.stats.column import Values, codes, listed, numbers
+from monitor.stats.column import Values, listed, numbers
 from monitor.stats.grid import Grid, NumericGrid, canonical, is_null
 
 #: Confusion counts grow with the square of the classes.
@@ -22,15 +22,15 @@ def build_outcomes(
     prediction_ms: Values | None,
     label_ms: Values | None,
     max_delay_ms: int,
-    scores: Values | None = None,
+    scores: npt.NDArray[np.int32] | None = None,
     grid: Grid | None = None,
 ) -> Outcomes:
     """Count the labels that came within `max_delay_ms` of their prediction, by age.
 
     A null label has not come; a row without a prediction isn't counted at all. Where one of the
-    times isn't given, the ages are unknown and every label counts. With `scores`, over the bins of
-    `grid`, labels are counted by score too. Raises BaselineError if a
-    labelled row lacks its time, or if labels and predictions have no class in common.
+    times isn't given, the ages are unknown and every label counts. With `scores`, the slots of the
+    rows in `grid`, labels are counted by score too. Raises BaselineError if a labelled row lacks
+    its time, or if labels and predictions have no class in common.
 
     >>> found = build_outcomes(["a", "b", "a"], ["a", "a", None], [0, 0, 0], [1, 9, None], 8)
     >>> found.classes, found.cumulative(8).tolist(), found.predictions
@@ -56,8 +56,7 @@ def build_outcomes(
     counts = np.bincount(cell, minlength=len(ages) * k * k).reshape(len(ages), k, k)
     by_score = None
     if scores is not None and isinstance(grid, NumericGrid):
-        slot = codes(grid, scores)[rows][inside]
-        by_score = count_by_score(row[inside], column[inside], slot, k, grid)
+        by_score = count_by_score(row[inside], column[inside], scores[rows][inside], k, grid)
     return Outcomes(classes, ages, counts, empty.predictions, ages_known, by_score)
 
 

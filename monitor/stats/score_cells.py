@@ -17,7 +17,7 @@ class ScoreCells:
     """Rows by cell of score, ascending: the window's, the reference's, its labelled, its hits.
 
     Each is int64[K]. A hit is what is counted: a right prediction, or a label of the positive
-    class.
+    class. Labelled rows need not be the reference's.
     """
 
     rows: Counts
@@ -44,8 +44,10 @@ class ScoreCells:
                 f"{rows.size}, {reference.size}, {labelled.size} and {hits.size} bins of scores; "
                 "give counts over the same"
             )
-        if np.any(hits > labelled) or np.any(labelled > reference):
-            raise ValueError("a bin of scores has more hits than labels, or more labels than rows")
+        if np.any(hits > labelled):
+            raise ValueError(
+                "a bin of scores has more hits than labels; count both of the same rows"
+            )
         known = int(labelled.sum())
         wanted = WANTED * int(reference.sum()) / known if known else math.inf
         starts, held = [0, 1], 0

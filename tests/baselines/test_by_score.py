@@ -85,7 +85,7 @@ def test_a_file_of_before_has_none() -> None:
         (lambda by: by.pop("labels"), "not outcomes: KeyError"),
         (lambda by: by["labels"].append(by["labels"][0]), "labels by score of shape"),
         (lambda by: by.update(right=[9999] * len(by["right"])), "more right predictions"),
-        (lambda by: by.update(labels=[[9999] * len(by["right"])] * 3), "more labels by score"),
+        (lambda by: by.update(labels=[[-1] * len(by["right"])] * 3), "more right predictions"),
     ],
 )
 def test_what_cannot_have_been_counted_is_refused(change: object, message: str) -> None:

@@ -155,5 +155,5 @@ def test_counts_of_other_rows_are_refused() -> None:
     reference = np.array([0, 10, 0])
     with pytest.raises(ValueError, match="3, 3, 3 and 2 bins"):
         ScoreCells.of(reference, reference, reference, np.array([1, 2]))
-    with pytest.raises(ValueError, match="more labels than rows"):
-        ScoreCells.of(reference, reference, reference + 1, reference)
+    with pytest.raises(ValueError, match="more hits than labels"):
+        ScoreCells.of(reference, reference, reference, reference + 1)
