@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from monitor.detectors.calibrated import realities
 from monitor.detectors.distribution import judge_distribution
+from monitor.detectors.explained import explained
 from monitor.detectors.features import judged_features, lacking
 from monitor.detectors.finding import Finding
 from monitor.detectors.registry import detector
@@ -21,7 +22,7 @@ def judge(window: InputWindow) -> list[Finding]:
         return []
     features = list(judged_features(window))
     known = realities(window.calibrated, features) if window.calibrated else {}
-    return [
+    found = [
         judge_distribution(
             "data_drift",
             feature.subject,
@@ -33,4 +34,5 @@ def judge(window: InputWindow) -> list[Finding]:
             reality=known.get(feature.subject),
         )
         for feature in features
-    ] + lacking("data_drift", "psi", window)
+    ]
+    return explained(found, features) + lacking("data_drift", "psi", window)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from monitor.detectors.explained import explained
 from monitor.detectors.features import ColumnCounts, judged_features
 from monitor.detectors.finding import Finding, Grade, Statistics, TopBin
 from monitor.detectors.registry import detector
@@ -51,7 +52,9 @@ def judge(window: InputWindow) -> list[Finding]:
     if spec is None:
         return []
     limits = spec.thresholds.get("rates", RATES)
-    return [_judge(feature, limits, spec.min_samples) for feature in judged_features(window)]
+    features = list(judged_features(window))
+    found = [_judge(feature, limits, spec.min_samples) for feature in features]
+    return explained(found, features)
 
 
 def _judge(feature: ColumnCounts, limits: Thresholds, least: int) -> Finding:

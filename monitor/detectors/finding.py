@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import msgspec
 
-from monitor.events.types import Detection, TopBin, Verdict
+from monitor.events.types import Cause, Detection, TopBin, Verdict
 from monitor.events.types import Severity as Grade
 
-__all__ = ["GRADES", "UNJUDGED", "Detection", "Finding", "Grade", "Statistics", "TopBin", "Verdict"]
+__all__ = [
+    "GRADES",
+    "UNJUDGED",
+    "Cause",
+    "Detection",
+    "Finding",
+    "Grade",
+    "Statistics",
+    "TopBin",
+    "Verdict",
+]
 
 GRADES: tuple[Grade, ...] = ("low", "medium", "high", "critical")
 UNJUDGED: tuple[Verdict, ...] = (
@@ -28,7 +38,9 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     lowest one; `expected` the mean of the value when nothing has changed; `p_value` that of
     the exact or asymptotic test named by the detector. `statistics` carries the other figures
     under their short names, None where one is undefined. `detection`, where it is known what is
-    usual, says whether it is real.
+    usual, says whether it is real. `causes` are what probably happened, the likeliest first. A
+    finding on the whole input names the `features` that it is about, and each of theirs is
+    `part_of` it.
     """
 
     detector: str
@@ -45,6 +57,9 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     statistics: Statistics = {}
     top_bins: tuple[TopBin, ...] = ()
     detection: Detection | None = None
+    causes: tuple[Cause, ...] = ()
+    features: tuple[str, ...] = ()
+    part_of: str = ""
 
     @property
     def graded(self) -> bool:

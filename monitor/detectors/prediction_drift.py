@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from monitor.detectors.calibrated import realities
 from monitor.detectors.distribution import judge_distribution
+from monitor.detectors.explained import explained
 from monitor.detectors.features import column_counts
 from monitor.detectors.finding import Finding
 from monitor.detectors.registry import detector
@@ -38,7 +39,7 @@ def judge(window: InputWindow) -> list[Finding]:
         ]
     columns = [column_counts(window, subject) for subject in subjects]
     known = realities(window.calibrated, columns) if window.calibrated else {}
-    return [
+    found = [
         judge_distribution(
             "prediction_drift",
             column.subject,
@@ -52,3 +53,4 @@ def judge(window: InputWindow) -> list[Finding]:
         )
         for column in columns
     ]
+    return explained(found, columns)

@@ -169,6 +169,9 @@ def _drift(
         authority=model.spec.authority,
         message=finding.message,
         health=health,
+        causes=list(finding.causes) or msgspec.UNSET,
+        features=list(finding.features) or msgspec.UNSET,
+        part_of=finding.part_of or msgspec.UNSET,
     )
     return _output(DRIFT_DETECTED, finding.subject, key, judged, model, data)
 

@@ -82,6 +82,27 @@ HealthReason = Literal[
 ]
 Authority = Literal["observe", "dry_run", "approve", "auto"]
 Decision = Literal["approve", "refuse"]
+#: What probably happened to a column.
+CauseName = Literal[
+    "unit_change",
+    "scale",
+    "shift",
+    "sign_flip",
+    "rounding",
+    "clipping",
+    "truncation",
+    "filled_in",
+    "foreign_values",
+    "constant",
+    "swapped_columns",
+    "swapped_categories",
+    "category_gone",
+    "renamed_category",
+    "merged_category",
+    "new_categories",
+    "recoded",
+    "null_burst",
+]
 Action = Literal["alert", "review_mode", "retraining", "rollback", "monitor_closely"]
 
 
@@ -224,6 +245,18 @@ class TopBin(Struct, frozen=True):
     current: float
 
 
+class Cause(Struct, frozen=True):
+    """What probably happened, the words for it, and the figures that it rests on by their names.
+
+    Of every cause that explains a change of distribution these are `psi`, `psi_after`, as if it
+    had been undone, and `explained`, the part of the former that goes with it.
+    """
+
+    cause: CauseName
+    detail: str
+    evidence: dict[str, float] = {}
+
+
 class PipelineHealth(Struct, frozen=True, kw_only=True):
     """How well the monitor saw while a window was filled: blind is never healthy.
 
@@ -279,6 +312,11 @@ class FindingData(Struct, frozen=True, kw_only=True):
     still catching up with: it is recorded, and nothing is done about it. `severity` is None where
     the verdict is no grade but the reason for having none. Without `health`, an earlier version
     has judged: unknown.
+
+    `causes`, there only where one explains most of it, is what probably happened, the likeliest
+    first, and `began` when, where that is known: the change lies in the windows that start in this
+    span. A finding on the whole input names its `features`; what is found of one of them is
+    `part_of` it, and people are told once.
     """
 
     model_id: str
@@ -313,6 +351,10 @@ class FindingData(Struct, frozen=True, kw_only=True):
     authority: Authority
     message: str
     health: PipelineHealth | UnsetType = UNSET
+    causes: list[Cause] | UnsetType = UNSET
+    began: Span | UnsetType = UNSET
+    features: list[str] | UnsetType = UNSET
+    part_of: str | UnsetType = UNSET
 
 
 class Result(Struct, frozen=True, kw_only=True):
