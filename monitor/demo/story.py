@@ -165,7 +165,10 @@ class Story:
         )
 
     def _done(self, finding: FindingData) -> tuple[str, ...]:
-        """Return the actions on a finding in any revision, in words."""
+        """Return the actions on a finding in any revision, or on what it is part of, in words."""
+        if finding.part_of:
+            start = to_ms(finding.window.start)
+            finding = self.findings.get((finding.part_of, finding.part_of, start), finding)
         done = self.actions.get(finding.event_key, {}).values()
         return tuple(sorted({_words(action) for action in done}))
 

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, get_args
+from typing import Literal, TypeVar, get_args
 
 import monitor.detectors as package
 from monitor.baselines.baseline import Baseline
@@ -23,7 +23,7 @@ from monitor.detectors.unjudged import unjudgeable
 from monitor.detectors.window import Window
 
 Signal = Literal["data_drift", "prediction_drift", "performance"]
-Question = Callable[[Any], list[Finding]]
+Question = Callable[..., list[Finding]]
 Q = TypeVar("Q", bound=Question)
 
 _detectors: dict[str, Detector] = {}
@@ -40,28 +40,43 @@ class Detector:
 
     The function gets an `InputWindow` for the signals data_drift and prediction_drift, an
     `OutcomeWindow` for performance, and returns one finding for each subject. `answers` says of a
-    baseline whether it holds what the question needs; else the question isn't asked at all.
+    baseline whether it holds what the question needs; else the question isn't asked at all. One
+    that `sums_up` gets what the other detectors of its signal say of the window, too.
     """
 
     name: str
     signal: Signal
     question: Question
     answers: Callable[[Baseline | None], bool] = _always
+    sums_up: bool = False
 
-    def judge(self, window: Window) -> list[Finding]:
+    def judge(self, window: Window, said: Sequence[Finding] | None = None) -> list[Finding]:
         """One finding for each subject; one for the model where nothing can be asked.
+
+        `said` is what the detectors that do not sum up have said; None: they are asked, if need be.
 
         Without a baseline or without traffic no detector is asked at all, so that none of them,
         not even one that is added later, can mistake an absence for health.
         """
         reason = unjudgeable(self.name, window)
-        return [reason] if reason is not None else self.question(window)
+        if reason is not None:
+            return [reason]
+        if not self.sums_up:
+            return self.question(window)
+        if said is None:
+            others = [other for other in detectors_for(self.signal) if not other.sums_up]
+            said = [finding for other in others for finding in other.judge(window)]
+        return self.question(window, said)
 
 
 def detector(
-    name: str, *, signal: Signal, answers: Callable[[Baseline | None], bool] = _always
+    name: str,
+    *,
+    signal: Signal,
+    answers: Callable[[Baseline | None], bool] = _always,
+    sums_up: bool = False,
 ) -> Callable[[Q], Q]:
-    """Register the decorated function as detector `name`.
+    """Register the decorated function as detector `name`, which may sum up what others say.
 
     It is asked only about windows that have a baseline and traffic; with `answers`, only of models
     whose baseline has what it takes, and nothing is said of the others. Raises ValueError if the
@@ -78,7 +93,7 @@ def detector(
                 f"detector {name!r} in {question.__module__} is already defined in "
                 f"{taken.question.__module__}; choose another name"
             )
-        _detectors[name] = Detector(name, signal, question, answers)
+        _detectors[name] = Detector(name, signal, question, answers, sums_up)
         return question
 
     return register
@@ -101,9 +116,10 @@ def every_detector() -> tuple[Detector, ...]:
 
 
 def detectors_for(signal: Signal) -> tuple[Detector, ...]:
-    """The detectors of one signal, by name.
+    """The detectors of one signal, by name; last those that sum up what the others say.
 
     >>> [found.name for found in detectors_for("prediction_drift")]
     ['estimated_performance', 'prediction_drift']
     """
-    return tuple(found for found in every_detector() if found.signal == signal)
+    mine = (found for found in every_detector() if found.signal == signal)
+    return tuple(sorted(mine, key=lambda found: found.sums_up))

@@ -19,6 +19,7 @@ import msgspec
 
 from monitor.calibration.budget import Share
 from monitor.detectors.finding import Finding
+from monitor.detectors.inputs import parts
 from monitor.detectors.registry import detectors_for
 from monitor.detectors.window import InputWindow
 from monitor.evaluate import annotated
@@ -211,12 +212,18 @@ class InputWindows:
             rows=rows,
             calibrated=calibrated,
         )
+        heard: dict[str, list[Finding]] = {}
+        whole: list[Finding] = []
         for found in asked:
+            said = [finding for findings in heard.values() for finding in findings]
             if full:
-                findings: tuple[Finding, ...] = (inconclusive(found.name, full, rows),)
+                heard[found.name] = [inconclusive(found.name, full, rows)]
             else:
-                findings = tuple(found.judge(window))
-            silent = not (version or excused)
+                heard[found.name] = found.judge(window, said)
+            whole += heard[found.name] if found.sums_up else []
+        silent = not (version or excused)
+        for name, findings in heard.items():
             yield Judged(
-                found.name, version, start, end, findings, rows, revision, silent=silent
+                name, version, start, end, tuple(parts(findings, whole)), rows, revision,
+                silent=silent,
             )  # fmt: skip

@@ -57,10 +57,13 @@ def decide(finding: FindingData) -> tuple[ActionData, ...]:
     Under the authority `observe` these are alerts alone. Under every other one they are commands
     too, each marked `dry_run` and not `actuated`: nothing in this version carries one out. An
     alert is no command: it tells people, whatever the authority. Nothing is done about the past: a
-    window that the stream was late for by more than the model's `max_alert_age`.
+    window that the stream was late for by more than the model's `max_alert_age`. What is part of a
+    finding on the whole input is told, and acted upon, with that one.
     """
     verdict = finding.verdict
     if finding.kind != "drift" or finding.past is True or verdict not in _PRIORITY:
+        return ()
+    if finding.part_of:
         return ()
     severity: Severity = verdict
     if severity == "medium" and inhibited(finding):

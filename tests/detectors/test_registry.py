@@ -104,7 +104,7 @@ def test_an_unknown_signal_is_refused_with_the_known_ones() -> None:
 
 
 def test_detectors_are_asked_by_signal_in_a_fixed_order() -> None:
-    assert names("data_drift") == ["data_drift", "data_quality"]
+    assert names("data_drift") == ["data_drift", "data_quality", "inputs"]
     assert names("performance") == ["concept_drift", "performance"]
 
 

@@ -92,6 +92,10 @@ def _finding(event: Event, judgement: Judgement, finding: Finding) -> Iterable[s
     for name, expected in (exact | more).items():
         if not agree(data[name], expected, name):
             yield f"{name} is {data[name]!r}, expected {expected!r}"
+    if data.get("part_of", "") != ("inputs" if finding.part else ""):
+        yield f"it is part of {data.get('part_of')!r}, expected {finding.part}"
+    if set(data.get("features", ())) != finding.names:
+        yield f"it names {data.get('features')}, expected {sorted(finding.names)}"
     statistics, expected = data["statistics"], finding.fields["statistics"]
     for name in statistics.keys() ^ expected.keys():
         yield f"statistics: {name} is in one of both only"

@@ -223,9 +223,9 @@ def test_models_do_not_mix() -> None:
     scene.send(type(mark)(0, {"a": mark.inputs["a"], "b": UNHEARD}, {}, {}))
     assert [(e["partitionkey"], e["data"]["predictions"]) for e in told(scene)] == [
         ("a", 5)
-    ] * 2  # data drift and data quality
+    ] * 3  # data drift, data quality, and the input as a whole
     scene.send(scene.progress(4, model="b"))
-    assert [e["data"]["predictions"] for e in told(scene)[2:]] == [7, 7]
+    assert [e["data"]["predictions"] for e in told(scene)[3:]] == [7, 7, 7]
 
 
 def told(scene: Scene) -> list[dict[str, Any]]:

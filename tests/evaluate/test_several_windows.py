@@ -77,6 +77,7 @@ def expected(seed: int) -> Counter[tuple[str, int, int]]:
     of_detector = {
         "data_drift": LENGTHS,
         "data_quality": LENGTHS,
+        "inputs": LENGTHS,
         "prediction_drift": LENGTHS[1:],
         "estimated_performance": LENGTHS[1:],
         "performance": LENGTHS[1:3],

@@ -20,8 +20,8 @@ from monitor.events.types import (
 from monitor.response.actions import ROLLBACK_ABOVE, decide
 
 DETECTORS = [
-    "data_drift", "data_quality", "prediction_drift", "estimated_performance", "performance",
-    "concept_drift",
+    "data_drift", "data_quality", "inputs", "prediction_drift", "estimated_performance",
+    "performance", "concept_drift",
 ]  # fmt: skip
 SEVERE = ("medium", "high", "critical")
 HEALTHY = PipelineHealth(status="healthy")

@@ -44,6 +44,8 @@ def actions(judged: Iterable[Judgement]) -> list[Action]:
 
 def _table(judgement: Judgement, finding: Finding, identity: str) -> list[Action]:
     severity = finding.verdict
+    if finding.part:
+        return []
 
     def action(topic: str, name: str, **fields: Any) -> Action:
         every = {"priority": None, "notify": None, "dry_run": name != "alert", "actuated": False}

@@ -36,6 +36,10 @@ class Finding:
     fields: dict[str, Any] = field(default_factory=dict)
     #: Figures that must lie between what raw arrays give.
     within: dict[str, tuple[float, float]] = field(default_factory=dict)
+    #: Whether it is told with the finding on the whole input.
+    part: bool = False
+    #: The features that a finding on the whole input names.
+    names: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -178,9 +182,14 @@ def _inputs(
         ) -> Iterator[Judgement]:
             for version in sorted({row.version for row in rows}) or [""]:
                 mine = [row for row in rows if row.version == version]
+                told_of: list[tuple[str, list[Finding]]] = []
                 for name, question in detectors:
                     said = _unjudgeable(model, len(mine), version)
                     said = said or question(model, signal, mine)
+                    told_of.append((name, said))
+                if detectors[0][0] == "data_drift":
+                    told_of.append(("inputs", _whole(model, version, len(mine), told_of)))
+                for name, said in told_of:
                     yield Judgement(
                         model, version, name, start, end, len(mine), said, revision,
                         decidable=known, settled=known,
@@ -194,8 +203,42 @@ def _inputs(
         # The broker's clock goes on, so the silence after the last event is told too.
         start, end = end, end + signal.hop
         assert signal.hop == signal.size, "this oracle knows no silence in sliding windows"
-        for name, _ in detectors:
+        names = [name for name, _ in detectors]
+        for name in [*names, "inputs"] if "data_drift" in names else names:
             yield Judgement(model, "", name, start, end, 0, _unjudgeable(model, 0))
+
+
+def _whole(
+    model: Model, version: str, rows: int, said: Sequence[tuple[str, list[Finding]]]
+) -> list[Finding]:
+    """The input as a whole: three features or more that moved are one finding, theirs its parts."""
+    unjudged = _unjudgeable(model, rows, version)
+    if unjudged:
+        return unjudged
+    assert model.reference is not None
+    every = [finding for _, findings in said for finding in findings]
+    judged = {f.subject for f in every if f.value is not None}
+    if not judged:
+        return [Finding("inputs", "features_moved", "insufficient_data", rows)]
+    moved = {f.subject for f in every if f.verdict in GRADES}
+    names = frozenset(subject.removeprefix("feature/") for subject in moved)
+    graver = [f.verdict for f in every if f.verdict in GRADES]
+    many = len(moved) > 2
+    for finding in every if many else ():
+        finding.part = finding.subject in moved
+    fields = {
+        "threshold": 2.0,
+        "expected": None,
+        "p_value": None,
+        "n_reference": len(next(iter(model.reference.columns.values()))),
+        "statistics": {
+            "features_moved": float(len(moved)), "features_judged": float(len(judged))
+        },
+    }  # fmt: skip
+    verdict = max(graver, key=GRADES.index) if many else "low"
+    return [
+        Finding("inputs", "features_moved", verdict, rows, float(len(moved)), fields, names=names)
+    ]
 
 
 def _unjudgeable(model: Model, rows: int, version: str = "") -> list[Finding]:

@@ -1,0 +1,138 @@
+"""One cause of what happened to several columns: one source that failed, one unit that changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from monitor.detectors.wording import number, percent
+from monitor.events.types import Cause, CauseName
+
+#: Columns that are named; of more, how many.
+NAMED = 10
+#: Standard deviations by which two shares of one burst may differ.
+_AS_ONE = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """A cause, and the columns that it explains together."""
+
+    cause: Cause
+    columns: tuple[str, ...]
+
+
+def common_causes(causes: Mapping[str, Sequence[Cause]], rows: int) -> tuple[Common, ...]:
+    """What explains two columns or more, that which explains most first.
+
+    Of each column the likeliest cause counts. Nulls are of one burst if their shares of `rows`
+    agree as those of the same rows would; changes of scale and shifts if one figure is within the
+    interval of every one.
+
+    >>> burst = {"share": 0.4, "share_before": 0.0, "nulls": 400.0}
+    >>> lost = Cause("null_burst", "a null burst: nulls are 40 % of the rows, 0 % before", burst)
+    >>> (found,) = common_causes({"temp": [lost], "wind": [lost]}, rows=1000)
+    >>> found.cause.detail
+    'a null burst: 40 % of the rows have no temp, wind; in all of them as many rows, 400'
+    """
+    kinds: dict[CauseName, list[tuple[str, Cause]]] = {}
+    for column, found in causes.items():
+        for cause in found:
+            if cause is found[0] or cause.cause == "null_burst":
+                kinds.setdefault(cause.cause, []).append((column, cause))
+    told = []
+    for kind, members in kinds.items():
+        if kind not in _TOGETHER:
+            continue
+        group, words = _TOGETHER[kind](members, rows)
+        if len(group) > 1:
+            names = tuple(column for column, _ in group)
+            figures = {"columns": float(len(group))} | _shared(group)
+            told.append(Common(Cause(kind, words(group), figures), names))
+    return tuple(sorted(told, key=lambda one: -len(one.columns)))
+
+
+_Members = list[tuple[str, Cause]]
+_Words = Callable[[_Members], str]
+
+
+def named(columns: Sequence[str]) -> str:
+    """Columns by name, and of many how many more.
+
+    >>> named(["a", "b"]), named([str(n) for n in range(13)])
+    ('a, b', '0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 3 more')
+    """
+    more = f" and {len(columns) - NAMED} more" if len(columns) > NAMED else ""
+    return ", ".join(columns[:NAMED]) + more
+
+
+def _columns(group: _Members) -> str:
+    return named([column for column, _ in group])
+
+
+def _shared(group: _Members) -> dict[str, float]:
+    """The figures that all of the group have alike."""
+    first = group[0][1].evidence
+    return {
+        name: value
+        for name, value in first.items()
+        if all(cause.evidence.get(name) == value for _, cause in group)
+    }
+
+
+def _bursts(members: _Members, rows: int) -> tuple[_Members, _Words]:
+    shares = [cause.evidence["share"] for _, cause in members]
+
+    def agree(share: float) -> _Members:
+        slack = _AS_ONE * (2 * share * (1 - share) / rows) ** 0.5 + 1e-9
+        return [m for m, other in zip(members, shares, strict=True) if abs(other - share) <= slack]
+
+    def words(group: _Members) -> str:
+        counts = {int(cause.evidence["nulls"]) for _, cause in group}
+        share = percent(max(cause.evidence["share"] for _, cause in group))
+        same = f"; in all of them as many rows, {counts.pop():,}" if len(counts) == 1 else ""
+        return f"a null burst: {share} of the rows have no {_columns(group)}{same}"
+
+    return max(map(agree, shares), key=len), words
+
+
+def _figures(figure: str) -> Callable[[_Members, int], tuple[_Members, _Words]]:
+    def together(members: _Members, rows: int) -> tuple[_Members, _Words]:
+        def agree(value: float) -> _Members:
+            low, high = f"{figure}_low", f"{figure}_high"
+            return [
+                (column, cause)
+                for column, cause in members
+                if cause.evidence[figure] == value
+                or cause.evidence.get(low, 1.0) <= value <= cause.evidence.get(high, 0.0)
+            ]
+
+        def words(group: _Members) -> str:
+            kind, value = group[0][1].cause, group[0][1].evidence[figure]
+            if kind == "unit_change":
+                return f"{group[0][1].detail}, in {_columns(group)}"
+            what = f"× {number(value, 3)}" if figure == "factor" else f"{value:+g}"
+            return f"one change, every value {what}, in {_columns(group)}"
+
+        return max((agree(cause.evidence[figure]) for _, cause in members), key=len), words
+
+    return together
+
+
+def _alike(text: str) -> Callable[[_Members, int], tuple[_Members, _Words]]:
+    def together(members: _Members, rows: int) -> tuple[_Members, _Words]:
+        return members, lambda group: f"{text} {_columns(group)}"
+
+    return together
+
+
+_TOGETHER: dict[CauseName, Callable[[_Members, int], tuple[_Members, _Words]]] = {
+    "null_burst": _bursts,
+    "unit_change": _figures("factor"),
+    "scale": _figures("factor"),
+    "shift": _figures("shift"),
+    "constant": _alike("constant columns:"),
+    "swapped_columns": _alike("swapped columns:"),
+    "sign_flip": _alike("a flipped sign in"),
+    "recoded": _alike("a new spelling or code of the categories of"),
+}
