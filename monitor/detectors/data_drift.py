@@ -35,4 +35,4 @@ def judge(window: InputWindow) -> list[Finding]:
         )
         for feature in features
     ]
-    return explained(found, features) + lacking("data_drift", "psi", window)
+    return explained(found, features, window.calibrated) + lacking("data_drift", "psi", window)

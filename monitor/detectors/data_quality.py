@@ -54,7 +54,7 @@ def judge(window: InputWindow) -> list[Finding]:
     limits = spec.thresholds.get("rates", RATES)
     features = list(judged_features(window))
     found = [_judge(feature, limits, spec.min_samples) for feature in features]
-    return explained(found, features)
+    return explained(found, features, window.calibrated)
 
 
 def _judge(feature: ColumnCounts, limits: Thresholds, least: int) -> Finding:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from monitor.events.types import Cause, Detection, TopBin, Verdict
+from monitor.events.types import Cause, Detection, Span, TopBin, Verdict
 from monitor.events.types import Severity as Grade
 
 __all__ = [
@@ -38,9 +38,9 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     lowest one; `expected` the mean of the value when nothing has changed; `p_value` that of
     the exact or asymptotic test named by the detector. `statistics` carries the other figures
     under their short names, None where one is undefined. `detection`, where it is known what is
-    usual, says whether it is real. `causes` are what probably happened, the likeliest first. A
-    finding on the whole input names the `features` that it is about, and each of theirs is
-    `part_of` it.
+    usual, says whether it is real. `causes` are what probably happened, the likeliest first, and
+    `began` is when, where the last windows tell. A finding on the whole input names the `features`
+    that it is about, and each of theirs is `part_of` it.
     """
 
     detector: str
@@ -58,6 +58,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     top_bins: tuple[TopBin, ...] = ()
     detection: Detection | None = None
     causes: tuple[Cause, ...] = ()
+    began: Span | None = None
     features: tuple[str, ...] = ()
     part_of: str = ""
 

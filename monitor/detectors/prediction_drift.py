@@ -53,4 +53,4 @@ def judge(window: InputWindow) -> list[Finding]:
         )
         for column in columns
     ]
-    return explained(found, columns)
+    return explained(found, columns, window.calibrated)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from monitor.baselines.baseline import Baseline
 from monitor.calibration.usual import Usual
@@ -15,14 +15,17 @@ from monitor.stats.grid import Counts
 class Calibrated:
     """What is usual of each column, by subject, and its last looks: int64[K] each, in time order.
 
-    `alpha` is the chance with which the columns of one look together may be found wrongly, within
-    a budget of so many `false_alarms` a month.
+    `ends` are the ends of the looks' windows, each `size_ms` long, in ms. `alpha` is the chance
+    with which the columns of one look together may be found wrongly, within a budget of so many
+    `false_alarms` a month.
     """
 
     usual: Mapping[str, Usual]
     looks: Mapping[str, Sequence[Counts]]
     alpha: float
     false_alarms: float
+    ends: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    size_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -169,6 +169,7 @@ def _drift(
         authority=model.spec.authority,
         message=finding.message,
         health=health,
+        began=finding.began or msgspec.UNSET,
         causes=list(finding.causes) or msgspec.UNSET,
         features=list(finding.features) or msgspec.UNSET,
         part_of=finding.part_of or msgspec.UNSET,

@@ -83,6 +83,7 @@ class Looks:
             held = {}
         looked = end % size == 0
         seen: dict[str, Sequence[Counts]] = {}
+        ends: dict[str, Sequence[int]] = {}
         for subject in usual:
             counts = total.counts[baseline.layout.slice(subject)]
             before = [one for one in held.get(subject, ()) if one[0] < end]
@@ -92,13 +93,14 @@ class Looks:
                     before = [*before, [end, *cells.tolist()]][-LOOKS:]
                     if not early:
                         held[subject] = before
+            ends[subject] = [one[0] for one in before]
             seen[subject] = [np.array(one[1:], dtype=np.int64) for one in before]
         if looked and not early:
             self._held[version] = period.fingerprint, held
             self.touched.add(version)
             self._forget(end)
         alpha = level(spec.false_alarms, share, size, len(spec.windows))
-        return Calibrated(usual, seen, alpha, spec.false_alarms)
+        return Calibrated(usual, seen, alpha, spec.false_alarms, ends, size)
 
     def _forget(self, end: int) -> None:
         """Drop versions that have not been looked at for long."""

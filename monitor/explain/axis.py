@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 
 from monitor.explain.evidence import Evidence
 from monitor.stats.grid import Counts, Floats, Indexes, NumericGrid
@@ -15,6 +16,7 @@ SAME = 1e-9
 #: Cells to compare in: each needs so many rows, and more than so many say nothing new.
 ROWS = 20
 CELLS = 64
+VENTILES = np.arange(1, 20) / 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,9 +75,13 @@ class Axis:
         return np.asarray(np.add.reduceat(shares, np.concatenate(([0], self.cuts + 1))))
 
     @cached_property
-    def _after(self) -> Indexes:
+    def _single(self) -> npt.NDArray[np.bool_]:
+        return self.grid.single
+
+    @cached_property
+    def _after(self) -> npt.NDArray[np.bool_]:
         """bool[E]: whether an edge is the end of a single value, and not the start of others."""
-        return np.concatenate(([False], self.grid.single))
+        return np.concatenate(([False], self._single))
 
     @cached_property
     def bounds(self) -> Floats:
@@ -85,7 +91,7 @@ class Axis:
         return np.where(self._after[self.cuts], before, edges[self.cuts])
 
     @cached_property
-    def inclusive(self) -> Indexes:
+    def inclusive(self) -> npt.NDArray[np.bool_]:
         """bool[K - 1]: whether the value at a cut lies below it."""
         return np.asarray(self._after[self.cuts])
 
@@ -96,7 +102,7 @@ class Axis:
         edges = self.grid.edges
         return float(high - low) or float(edges[-1] - edges[0]) or 1.0
 
-    def below(self, values: Floats, inclusive: Indexes) -> Floats:
+    def below(self, values: Floats, inclusive: npt.NDArray[np.bool_]) -> Floats:
         """The baseline's share below float64[...] values, or up to them where `inclusive`.
 
         Within a bin of several values it rises evenly. A value that all but equals one of the
@@ -136,6 +142,11 @@ class Axis:
         above = np.where(self.inclusive, np.floor(whole) + 1, np.ceil(whole))
         return np.asarray((above - 0.5) * step)
 
+    @cached_property
+    def ventiles(self) -> tuple[Floats, Floats]:
+        """float64[19] now and in the baseline; NaN where they lie beyond the edges."""
+        return self.quantiles(self.current, VENTILES), self.quantiles(self.reference, VENTILES)
+
     def quantiles(self, bins: Counts, levels: Floats) -> Floats:
         """The values of int64[B] at levels float64[L]; NaN where they lie beyond the edges."""
         total = int(bins.sum())
@@ -147,7 +158,7 @@ class Axis:
                 continue
             low, high = float(self.grid.edges[index - 1]), float(self.grid.edges[index])
             share = below[index] - below[index - 1]
-            if self.grid.single[index - 1] or share <= 0:
+            if self._single[index - 1] or share <= 0:
                 found[n] = low
             else:
                 found[n] = low + (high - low) * (levels[n] - below[index - 1]) / share

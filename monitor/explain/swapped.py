@@ -28,7 +28,7 @@ class Column:
 
 
 def swapped_columns(columns: Mapping[str, Column], dispersion: float = 1.0) -> dict[str, Cause]:
-    """Of columns by name, the cause of each that was swapped with another one.
+    """Of columns by subject, the cause of each that was swapped with another one.
 
     Both must fit the other's baseline as well as a cause must fit, and one of them must show more
     than that its rows lie outside of its own.
@@ -41,7 +41,7 @@ def swapped_columns(columns: Mapping[str, Column], dispersion: float = 1.0) -> d
     ...     "right": Column(right, right.counts(a), right.counts(b)),
     ... })
     >>> found["left"].detail
-    'swapped columns: it holds the values of right, and right holds its'
+    'swapped columns: it holds the values of right, and right its'
     """
     numbers = {
         name: axis
@@ -74,7 +74,8 @@ def _take(
     if not (one[0].holds and other[0].holds and (one[1] or other[1])):
         return
     for name, with_, fit in ((a, b, one[0]), (b, a, other[0])):
-        detail = f"swapped columns: it holds the values of {with_}, and {with_} holds its"
+        other_name = with_.removeprefix("feature/")
+        detail = f"swapped columns: it holds the values of {other_name}, and {other_name} its"
         if name not in found or found[name][0] < fit.log_likelihood:
             found[name] = fit.log_likelihood, Cause("swapped_columns", detail, fit.figures)
 
