@@ -99,8 +99,9 @@ class Axis:
     def scale(self) -> float:
         """The range of the middle four fifths of the baseline, or of all of it."""
         low, high = self.quantiles(self.reference, np.array([0.1, 0.9]))
-        edges = self.grid.edges
-        return float(high - low) or float(edges[-1] - edges[0]) or 1.0
+        if high > low:
+            return float(high - low)
+        return float(min(self.grid.edges[-1] - self.grid.edges[0], np.finfo(np.float64).max))
 
     def below(self, values: Floats, inclusive: npt.NDArray[np.bool_]) -> Floats:
         """The baseline's share below float64[...] values, or up to them where `inclusive`.
@@ -179,4 +180,6 @@ class Axis:
 def _between(below: Floats) -> Floats:
     """Shares float64[..., K] of cells, of float64[..., K - 1] below their cuts."""
     ends = np.zeros((*below.shape[:-1], 1))
-    return np.maximum(np.diff(np.concatenate((ends, below, ends + 1), axis=-1)), 0.0)
+    # Values that all but equal one another may pass each other by that little.
+    rising = np.maximum.accumulate(below, axis=-1)
+    return np.diff(np.concatenate((ends, rising, ends + 1), axis=-1))

@@ -12,6 +12,8 @@ from monitor.stats.grid import Floats
 
 #: Log-likelihood that an interval of 99 % gives up: half of chi-squared's quantile.
 _GIVEN_UP = 3.317
+#: And for jumps, of the square root of what chance in the baseline's cells adds to it.
+_JUMPS = 1.5
 #: An interval is looked for so far on either side, in steps that grow.
 _ASIDE = np.concatenate(([0.0], np.geomspace(1e-6, 1.0, 60)))
 _AROUND = np.concatenate((-_ASIDE[:0:-1], _ASIDE))
@@ -25,7 +27,7 @@ Predict = Callable[[Floats], Floats]
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """The likeliest of a figure, and the interval of 99 % around it."""
+    """The likeliest of a figure, and the interval around it that holds it 19 times of 20."""
 
     at: float
     low: float
@@ -65,13 +67,10 @@ def promising(evidence: Evidence, predicted: Floats) -> bool:
 
 
 def around(evidence: Evidence, shares: Predict, at: float) -> Figure | None:
-    """The interval of a figure; None if `at` is not within that of a likelier one near it.
-
-    The worse the likeliest fits, the wider: by the mean of what chi-squared adds up.
-    """
+    """The interval of a figure; None if `at` is not within that of a likelier one near it."""
     likely = evidence.likelihoods(shares(at + _AROUND))
     best = at + _AROUND[np.argmax(likely)]
-    least = float(likely.max()) - _GIVEN_UP * _misfit(evidence, shares(np.array([best]))[0])
+    least = float(likely.max()) - _given_up(evidence, shares(np.array([best]))[0])
     if likely[_AROUND.size // 2] < least:
         return None
     inside = at + _AROUND[likely >= least]
@@ -82,15 +81,21 @@ def among(evidence: Evidence, shares: Predict, figures: Floats, step: float) -> 
     """The likeliest of figures that are a `step` apart, and those that may be it."""
     likely = evidence.likelihoods(shares(figures))
     at = int(np.argmax(likely))
-    least = likely[at] - _GIVEN_UP * _misfit(evidence, shares(figures[at : at + 1])[0])
+    least = likely[at] - _given_up(evidence, shares(figures[at : at + 1])[0])
     inside = figures[likely >= least]
     return Figure(
         float(figures[at]), float(inside.min()) - step / 4, float(inside.max()) + step / 4
     )
 
 
-def _misfit(evidence: Evidence, predicted: Floats) -> float:
-    """What chi-squared adds up to, for each cell; 1 at least."""
+def _given_up(evidence: Evidence, predicted: Floats) -> float:
+    """Log-likelihood that an interval around a prediction float64[K] gives up.
+
+    More, the worse the prediction fits, by the mean of what chi-squared adds up; and the fewer rows
+    the baseline has: what is chance in its cells makes the likelihood of neighbours jump.
+    """
+    ratio = evidence.worth / max(int(evidence.reference.sum()), 1)
     expected = np.maximum(predicted * evidence.worth, 1.0)
     rows = evidence.current / evidence.dispersion
-    return max(1.0, float(np.sum((rows - expected) ** 2 / expected)) / max(expected.size - 2, 1))
+    misfit = float(np.sum((rows - expected) ** 2 / expected)) / max(expected.size - 2, 1)
+    return _GIVEN_UP * max(1 + ratio, misfit) + _JUMPS * (ratio * expected.size) ** 0.5

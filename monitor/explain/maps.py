@@ -19,7 +19,7 @@ from monitor.explain.units import AFFINE, KNOWN, SHIFTS, named_factor
 from monitor.stats.grid import Floats
 
 #: Between a unit's factor and others an interval must tell: so wide it may be, relative to it.
-_NARROW = 0.1
+_NARROW = 0.08
 #: And so wide as to tell of a figure at all, relative to how far it lies from no change.
 _TOLD = 0.75
 #: Where figures are looked for, besides where the quantiles say.
@@ -104,7 +104,8 @@ def shifted(axis: Axis, evidence: Evidence) -> list[Candidate]:
         return axis.mapped(targets - moves[:, None] * scale)
 
     if axis.lattice:
-        whole = np.arange(max(-_WHOLE, moves.min() // 1 - 2), min(_WHOLE, moves.max() // 1 + 4))
+        moves = np.clip(moves // 1, -_WHOLE, _WHOLE)
+        whole = np.arange(moves.min() - 2, moves.max() + 4)
         found: Figure | None = among(evidence, shares, whole / scale, 1 / scale)
     else:
         seeds = np.concatenate((moves, [by for *_, by in SHIFTS], _SHIFTS * scale))

@@ -38,8 +38,6 @@ FACTORS: tuple[tuple[str, str, float], ...] = (
 AFFINE: tuple[tuple[str, str, float, float], ...] = (
     ("Celsius", "Fahrenheit", 1.8, 32.0),
     ("Fahrenheit", "Celsius", 1 / 1.8, -32 / 1.8),
-    ("Fahrenheit", "kelvin", 1 / 1.8, 273.15 - 32 / 1.8),
-    ("kelvin", "Fahrenheit", 1.8, 32 - 1.8 * 273.15),
 )
 #: From one unit to another: summand.
 SHIFTS: tuple[tuple[str, str, float], ...] = (
