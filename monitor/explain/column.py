@@ -13,10 +13,13 @@ from monitor.explain.categories import (
     swapped_categories,
 )
 from monitor.explain.ends import constant, cut_off, filled_in
+from monitor.explain.evidence import spread
 from monitor.explain.maps import converted, flipped, rounded, scaled, shifted
 from monitor.stats.grid import CategoricalGrid, Counts, Grid
 
-_MAPS = (constant, cut_off, filled_in, scaled, converted, shifted, flipped, rounded)
+#: What is done to a part of the rows, and to every one.
+_PARTS = (constant, cut_off, filled_in)
+_MAPS = (scaled, converted, shifted, flipped, rounded)
 
 
 def explain_column(
@@ -50,7 +53,9 @@ def _numbers(axis: Axis) -> list[Candidate]:
     evidence = axis.evidence
     if evidence is None:
         return []
-    return [found for cause in _MAPS for found in cause(axis, evidence)]
+    # Of a baseline of one or two values every map looks like any other.
+    causes = (*_PARTS, *_MAPS) if spread(axis.merged(axis.shares)) else _PARTS
+    return [found for cause in causes for found in cause(axis, evidence)]
 
 
 def _categories(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -98,4 +99,5 @@ def _given_up(evidence: Evidence, predicted: Floats) -> float:
     expected = np.maximum(predicted * evidence.worth, 1.0)
     rows = evidence.current / evidence.dispersion
     misfit = float(np.sum((rows - expected) ** 2 / expected)) / max(expected.size - 2, 1)
-    return _GIVEN_UP * max(1 + ratio, misfit) + _JUMPS * (ratio * expected.size) ** 0.5
+    jumps = math.sqrt(ratio * expected.size)
+    return _GIVEN_UP * max(1 + ratio, misfit) + _JUMPS * jumps

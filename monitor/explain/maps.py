@@ -19,7 +19,7 @@ from monitor.explain.units import AFFINE, KNOWN, SHIFTS, named_factor
 from monitor.stats.grid import Floats
 
 #: Between a unit's factor and others an interval must tell: so wide it may be, relative to it.
-_NARROW = 0.08
+_NARROW = 0.05
 #: And so wide as to tell of a figure at all, relative to how far it lies from no change.
 _TOLD = 0.75
 #: Where figures are looked for, besides where the quantiles say.
@@ -37,7 +37,7 @@ def scaled(axis: Axis, evidence: Evidence) -> list[Candidate]:
     A known one may have been rounded to whole numbers after.
     """
     now, then = axis.ventiles
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         ratios = np.log(now / then)
 
     def shares(logs: Floats, step: float = 0.0) -> Floats:

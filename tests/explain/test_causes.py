@@ -39,7 +39,7 @@ def sizes(n: int, seed: int = 0) -> Rows:
 
 class TestNumbers:
     def test_a_unit_change_tells_the_factor_and_between_which_it_lies(self) -> None:
-        then, now = sizes(20_000), sizes(4_000, 1) * 1.609344
+        then, now = sizes(40_000), sizes(20_000, 1) * 1.609344
         (cause,) = explained(then, now)
         assert cause.cause == "unit_change"
         assert cause.detail == "a unit change: every value × 1.609 (miles to kilometres)"
