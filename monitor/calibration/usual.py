@@ -32,7 +32,7 @@ LEAST_WINDOWS = 20
 #: Rows count as independent if windows differ by no more than this times what chance gives.
 DISPERSION = 1.2
 #: No own window may be as unlikely by its rows as one in so many sets of them.
-HOLDS = 0.01
+HOLDS = 0.05
 #: One window as unlike the usual as this many times the greatest of the baseline's own is gross.
 GROSS = 2.0
 SURELY = 1e-6

@@ -64,8 +64,12 @@ class Detector:
         if not self.sums_up:
             return self.question(window)
         if said is None:
-            others = [other for other in detectors_for(self.signal) if not other.sums_up]
-            said = [finding for other in others for finding in other.judge(window)]
+            said = [
+                finding
+                for other in detectors_for(self.signal)
+                if not other.sums_up and other.answers(window.baseline)
+                for finding in other.judge(window)
+            ]
         return self.question(window, said)
 
 

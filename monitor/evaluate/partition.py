@@ -138,8 +138,8 @@ class ModelWindows:
             end = min(due)
             settled |= sums.settle(end)
             for windows in self.inputs:
-                # What is judged for good by then is what a verdict by several windows rests on.
-                judged += windows.advance(sums, end)
+                # What is judged for good before is what a verdict by several windows rests on.
+                judged += windows.advance(sums, end - 1)
             for windows in self.inputs:
                 if windows.due(sums, mark_ms) == end:
                     judged += windows.judge_early(sums, end, mark_ms)

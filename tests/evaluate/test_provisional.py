@@ -89,7 +89,10 @@ def test_what_a_faster_partition_knows_already_has_no_part_in_it() -> None:
 
 
 def test_a_watermark_that_leaps_judges_each_window_as_it_was_at_its_end() -> None:
-    """As after an outage: both verdicts come at once, and are those that would have come."""
+    """As after an outage: both verdicts come at once, and are those that would have come.
+
+    In the order of time, too: what is judged for good by then is known to a provisional verdict.
+    """
     scene = Scene(early(6, hop=2))
     panes = [(0, 5, 6), (2, 1, 4), (4, 2, 2)]
     for start, on_time, whole in panes:
@@ -98,12 +101,12 @@ def test_a_watermark_that_leaps_judges_each_window_as_it_was_at_its_end() -> Non
     assert [told for told in judged(scene) if told[2]] == [
         (-4, 2, 5, 0, "provisional"),
         (-2, 4, 5 + 1, 0, "provisional"),
-        (0, 6, 6 + 1 + 2, 0, "provisional"),
-        (2, 8, 4 + 2, 0, "provisional"),
-        (4, 10, 2, 0, "provisional"),
         (-4, 2, 6, 1, "decidable settled"),
+        (0, 6, 6 + 1 + 2, 0, "provisional"),
         (-2, 4, 6 + 4, 1, "decidable settled"),
+        (2, 8, 4 + 2, 0, "provisional"),
         (0, 6, 6 + 4 + 2, 1, "decidable settled"),
+        (4, 10, 2, 0, "provisional"),
         (2, 8, 4 + 2, 1, "decidable settled"),
         (4, 10, 2, 1, "decidable settled"),
     ]
