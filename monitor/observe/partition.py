@@ -17,7 +17,7 @@ from monitor.observe.placement import Placement
 from monitor.observe.redaction import Redaction
 from monitor.observe.rows import PARTITION_KEY, PartitionRow, encode_row, partition_row
 from monitor.observe.split import REKEYED, Marks, Origins, Splitter, arrivals
-from monitor.observe.state import ModelState, boundaries
+from monitor.observe.state import INPUTS, ModelState, boundaries
 from monitor.observe.store import DictStore, Store
 from monitor.observe.watermark import Watermarks, closed
 from monitor.panes.flush import Flush, LogRecord, Record
@@ -82,6 +82,8 @@ class ObservePartition:
         #: What `boundaries` says of each watermark that evaluate is told, and what it was told.
         self._reached: dict[tuple[str, str], tuple[int, ...]] = {}
         self._told: dict[tuple[str, str], tuple[int, ...]] = {}
+        #: The same of the other topics, of which evaluate is not told.
+        self._other: dict[tuple[str, str], tuple[int, ...]] = {}
         #: Models of which one has moved since what is past was forgotten last.
         self._crossed: set[str] = set()
         #: Models of which a flush may have something to write: of all others nothing has changed.
@@ -138,12 +140,14 @@ class ObservePartition:
         """Take note of the models whose watermarks have moved."""
         moved, self.marks.moved = self.marks.moved, set()
         for model in moved:
-            for topic in ("predictions", "labels"):
+            for topic in INPUTS:
                 if (topic, model) in self.marks.greatest:
                     mark = self.marks.of(topic, model)
                     reached = boundaries(self.states[model], topic, mark)
-                    if self._reached.get((topic, model)) != reached:
-                        self._reached[topic, model] = reached
+                    # Evaluate is told of two; what may be forgotten is for all of them to say.
+                    known = self._reached if topic in ("predictions", "labels") else self._other
+                    if known.get((topic, model)) != reached:
+                        known[topic, model] = reached
                         self._crossed.add(model)
         self._busy |= moved
 
