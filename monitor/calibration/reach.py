@@ -19,12 +19,14 @@ class Reach:
     none: tuple[str, ...]
 
 
-def reach(baseline: Baseline, own: OwnWindows, subjects: Iterable[str], alpha: float) -> Reach:
+def reach(
+    baseline: Baseline, own: OwnWindows, subjects: Iterable[str], alpha: float, least: int = 1
+) -> Reach:
     """Say by which path each subject is judged, if all of them together have the level alpha.
 
-    Raises BaselineError if the baseline lacks one.
+    Own windows count that hold `least` rows of it. Raises BaselineError if the baseline lacks one.
     """
-    usual = {subject: Usual.of(baseline, own, subject) for subject in subjects}
+    usual = {subject: Usual.of(baseline, own, subject, least) for subject in subjects}
     each = alpha / max(1, len(usual))
     rows = tuple(name for name, one in usual.items() if one.path == "rows")
     windows = tuple(

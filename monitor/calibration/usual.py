@@ -54,11 +54,17 @@ class Usual:
         object.__setattr__(self, "own", self.own[self.own.sum(axis=1) > 0])
 
     @classmethod
-    def of(cls, baseline: Baseline, own: OwnWindows, subject: str) -> Usual:
-        """What is usual of a subject; raises BaselineError if the baseline lacks it."""
+    def of(cls, baseline: Baseline, own: OwnWindows, subject: str, least: int = 1) -> Usual:
+        """What is usual of a subject; raises BaselineError if the baseline lacks it.
+
+        Own windows count that hold `least` rows of it, as those do that are judged: by the chance
+        of a few rows of a night any day would be usual.
+        """
         grid = baseline.grid(subject)
         reference = coarse(baseline.counts(subject), grid)
-        return cls(reference, own.counts[subject], isinstance(grid, NumericGrid))
+        counts = own.counts[subject]
+        kept = counts[counts.sum(axis=1) >= least]
+        return cls(reference, kept, isinstance(grid, NumericGrid))
 
     @property
     def windows(self) -> int:

@@ -86,7 +86,7 @@ def _reach(
     else:
         subjects = [one for one in ("prediction", "score") if one in baseline.layout]
         share = level(signal.false_alarms, "outputs", size, len(signal.windows))
-    found = reach(baseline, own, subjects, share)
+    found = reach(baseline, own, subjects, share, signal.min_samples)
     parts = [
         f"{len(names)} of {len(subjects)} columns by {what}"
         for names, what in ((found.rows, "rows"), (found.windows, "whole windows"))
@@ -100,8 +100,8 @@ def _reach(
         )
     if rows_of_one(own) < signal.min_samples:
         parts.append(
-            f"most windows have fewer than {signal.min_samples:,} rows (min_samples), and such "
-            "are not judged"
+            f"most windows have fewer than {signal.min_samples:,} rows (min_samples): such are not "
+            "judged, and tell nothing of those that are"
         )
     if own.windows < ENOUGH:
         parts.append(f"fewer than {ENOUGH} own windows, and a longer history finds more")

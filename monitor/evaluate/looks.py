@@ -76,7 +76,7 @@ class Looks:
         if usual is None:
             subjects = baseline.layout.subjects
             usual = self._usual[period.fingerprint] = {
-                subject: Usual.of(baseline, own, subject) for subject in subjects
+                subject: Usual.of(baseline, own, subject, spec.min_samples) for subject in subjects
             }
         mark, held = self._held.get(version, (period.fingerprint, {}))
         if mark != period.fingerprint:

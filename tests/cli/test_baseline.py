@@ -212,9 +212,7 @@ def test_windows_that_are_too_thin_to_be_judged_are_told(
     config = folder / "daily.yaml"
     config.write_text(config.read_text().replace("min_samples: 8", "min_samples: 9"))
     assert run(["baseline", "build", str(config), "daily", file, "--timestamp", "at"]) == 0
-    assert "most windows have fewer than 9 rows (min_samples), and such are not judged" in (
-        told(capsys)
-    )
+    assert "most windows have fewer than 9 rows (min_samples): such are not judged" in told(capsys)
 
 
 def test_why_there_are_no_own_windows_is_told(
