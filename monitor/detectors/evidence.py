@@ -22,15 +22,17 @@ AGES = 3
 QUESTIONS = 4
 
 
-def level_of(window: OutcomeWindow, spec: PerformanceSpec, every_ms: int | None = None) -> float:
+def level_of(
+    window: OutcomeWindow, spec: PerformanceSpec, every_ms: int | None = None, ages: int = AGES
+) -> float:
     """The chance with which one detector may find anything in a window where nothing has changed.
 
-    Looks are `every_ms` apart, by default the hop of windows of that length.
+    Looks are `every_ms` apart, by default the hop of windows of that length, at so many `ages`.
     """
     size = window.end_ms - window.start_ms
     hop = next((w.hop_ms for w in spec.windows if w.size_ms == size), size)
     lengths = max(1, len(spec.windows))
-    return level(spec.false_alarms, "performance", every_ms or hop, lengths) / (AGES * QUESTIONS)
+    return level(spec.false_alarms, "performance", every_ms or hop, lengths) / (ages * QUESTIONS)
 
 
 @dataclass(frozen=True, slots=True)

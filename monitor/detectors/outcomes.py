@@ -12,6 +12,7 @@ from monitor.detectors.wording import count, percent
 from monitor.registry.specs import LabelsSpec, PerformanceSpec
 from monitor.stats.grid import Counts
 from monitor.stats.performance import METRICS, performance
+from monitor.stats.tally import PROPORTION, tally
 
 #: The subject of what labels say: the model as a whole, not one of its columns.
 SUBJECT = "performance"
@@ -74,10 +75,8 @@ def tested(matrix: Counts, metric: str, positive: int | None) -> Proportion | No
     >>> tested(np.array([[50, 10], [5, 35]]), "f1", positive=1)
     Proportion(hits=35, rows=50)
     """
-    if metric == "f1" and positive is not None:
-        hits = int(matrix[positive, positive])
-        return Proportion(hits, int(matrix[positive].sum() + matrix[:, positive].sum()) - hits)
-    return measure(matrix, metric, positive).proportion
+    counted = tally(matrix, metric, positive)
+    return Proportion(*counted) if len(counted) == PROPORTION else None
 
 
 def figures(window: OutcomeWindow) -> Statistics:

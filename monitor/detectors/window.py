@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
+
 from monitor.baselines.baseline import Baseline
 from monitor.calibration.usual import Usual
 from monitor.registry.specs import ModelSpec
@@ -48,6 +50,15 @@ class InputWindow:
     calibrated: Calibrated | None = None
 
 
+class Day(msgspec.Struct, array_like=True, frozen=True):
+    """Predictions of one day from `start_ms`, how many are labelled, and the metric's tally."""
+
+    start_ms: int
+    predictions: int
+    labelled: int
+    tally: tuple[int, ...]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class OutcomeWindow:
     """Labels beside predictions, of the predictions made in one window of event time.
@@ -56,7 +67,10 @@ class OutcomeWindow:
     within `age_ms` of their prediction; `reference` is the baseline's matrix at the same age,
     so that late labels don't look like errors. Both are over the baseline's classes and None
     where it has none. `predictions` and `reference_predictions` count labelled or not.
-    `history` holds the metric of the preceding periods at the same age, oldest first.
+    `history` holds the metric of the preceding periods at the same age, oldest first. `days` are
+    the whole days (UTC) before the window's end of which anything was counted, the latest fourteen
+    at most, oldest first, at the same age; None where they were judged before, and none has ended
+    since. `known` is how many labels had come by each age limit up to `age_ms`.
     """
 
     spec: ModelSpec
@@ -70,6 +84,8 @@ class OutcomeWindow:
     reference: Counts | None
     reference_predictions: int
     history: tuple[float, ...] = ()
+    days: tuple[Day, ...] | None = None
+    known: tuple[int, ...] = ()
 
 
 Window = InputWindow | OutcomeWindow

@@ -9,13 +9,15 @@ baseline, so that the verdict depends on event time alone.
 from collections.abc import Iterator, Sequence
 
 import msgspec
+import numpy as np
 
-from monitor.baselines.baseline import age_limits
+from monitor.baselines.baseline import Outcomes, age_limits
 from monitor.detectors.finding import Finding
 from monitor.detectors.registry import detectors_for
-from monitor.detectors.window import OutcomeWindow
+from monitor.detectors.window import Day, OutcomeWindow
 from monitor.evaluate import annotated
 from monitor.evaluate.cursor import Cursor
+from monitor.evaluate.days import Days, cut
 from monitor.evaluate.judged import Judged, changes, not_judged
 from monitor.evaluate.outcome_sums import OutcomeSums, OutcomeTotal
 from monitor.evaluate.overflow import Overflows, inconclusive
@@ -24,8 +26,9 @@ from monitor.events.cloudevents import rfc3339
 from monitor.observe.model import Monitored
 from monitor.panes.codec import Counts
 from monitor.panes.messages import END, UNHEARD
-from monitor.registry.specs import LabelsSpec, PerformanceSpec, WindowSpec
+from monitor.registry.specs import DAY_MS, LabelsSpec, PerformanceSpec, WindowSpec
 from monitor.stats.performance import performance
+from monitor.stats.tally import tally
 
 ARTICLE_PERIODS = 4
 
@@ -54,6 +57,8 @@ class VersionRow(msgspec.Struct, array_like=True, frozen=True):
     hop_ms: int
     history: list[list[tuple[int, float]]]
     published: dict[int, int]
+    days: list[list[Day]] = []
+    days_judged: list[int] = []
 
 
 class OutcomeWindows:
@@ -84,6 +89,8 @@ class OutcomeWindows:
         self.at = [Cursor(self.window) for _ in self.ages]
         #: The metric of the last judged periods by version and age, with their ends.
         self.history: dict[str, list[list[tuple[int, float]]]] = {}
+        #: Tallies of the latest days by version and age.
+        self.days: dict[str, Days] = {}
         #: How often a window was published, by version and end.
         self.published: dict[str, dict[int, int]] = {}
         #: Panes that start before are gone: a window that begins there cannot be judged.
@@ -94,15 +101,20 @@ class OutcomeWindows:
     def version_row(self, version: str) -> VersionRow | None:
         """The row of a version; None, and forgotten, where nothing of it can matter any more."""
         history, published = self.history.get(version, []), self.published.get(version, {})
-        newest = max((until for ends in history for until, _ in ends), default=None)
+        days = self.days.get(version, Days(len(self.ages)))
+        known = [until for ends in history for until, _ in ends]
+        newest = max(known + ([] if days.newest is None else [days.newest]), default=None)
         begun = min((at.next_end for at in self.at if at.next_end is not None), default=0)
         gone = newest is None or newest < begun - HISTORY_WINDOWS * self.window.size_ms
         if gone and not published:
             self.history.pop(version, None)
+            self.days.pop(version, None)
             self.published.pop(version, None)
             return None
         size, hop = self.window.size_ms, self.window.hop_ms
-        return VersionRow(self.model.spec.id, version, size, hop, history, published)
+        return VersionRow(
+            self.model.spec.id, version, size, hop, history, published, days.held, days.judged
+        )
 
     @property
     def cursor(self) -> OutcomeCursor:
@@ -138,12 +150,27 @@ class OutcomeWindows:
                 self.at = [Cursor(self.window, end) for end in cursor.next_end]
                 same = cursor.measure == self.measure
                 for row in mine:
+                    size = self.window.size_ms
                     kept = [
-                        [one for one in ends if same and self._alike(one[0], periods)]
+                        [
+                            one
+                            for one in ends
+                            if same and self._alike(one[0] - size, one[0], periods)
+                        ]
                         for ends in row.history
                     ]
+                    held = [
+                        [
+                            day
+                            for day in days
+                            if same and self._alike(day.start_ms, day.start_ms + DAY_MS, periods)
+                        ]
+                        for days in row.days
+                    ]
                     self.history[row.version] = kept
-                    if kept != row.history:
+                    if row.days:
+                        self.days[row.version] = Days.of(held, row.days_judged)
+                    if kept != row.history or held != row.days:
                         self.touched.add(row.version)
                 self.published = {row.version: row.published for row in mine}
                 self.whole_from = cursor.whole_from
@@ -158,9 +185,8 @@ class OutcomeWindows:
             end = first_end(self.window, max(judged))
             self.at = [Cursor(self.window, end) for _ in self.ages]
 
-    def _alike(self, end: int, periods: Sequence[tuple[int, str]]) -> bool:
-        """Whether a window was counted, by other periods, over the one baseline of now."""
-        start = end - self.window.size_ms
+    def _alike(self, start: int, end: int, periods: Sequence[tuple[int, str]]) -> bool:
+        """Whether [start, end) was counted, by other periods, over the one baseline of now."""
         now = self.model.within(start, end)
         held = {
             mark
@@ -184,9 +210,32 @@ class OutcomeWindows:
                 start = end - self.window.size_ms
                 if not (known and at.completes(end, inputs_ms)) or sums.next(start) is None:
                     break
+                self._count(sums, end, age)
                 yield from self._look(sums.total(start, end), end, age)
                 at.step(end)
                 at.pass_silence(sums.next, inputs_ms)
+
+    def _count(self, sums: OutcomeSums, end: int, age: int) -> None:
+        """Add the hop that the cursor steps over to its days, as far as it can be judged."""
+        for start, until in cut(end - self.window.hop_ms, end, self.model.spec.pane_ms):
+            period = self.model.within(start, until)
+            outcomes = period.baseline.outcomes if period and period.baseline else None
+            apart = annotated.why(self.model.spec, start, until) or start < self.whole_from
+            if outcomes is None or apart:
+                continue
+            for version, total in sums.total(start, until).items():
+                rows = total.predictions
+                if not total.ours or self.overflows.why(version, start, until, rows):
+                    continue
+                matrix = total.counts[: age + 1].sum(axis=0)
+                counted = tally(matrix, self.metric, self._positive(outcomes))
+                days = self.days.setdefault(version, Days(len(self.ages)))
+                days.add(age, start, rows, int(matrix.sum()), counted)
+                self.touched.add(version)
+
+    def _positive(self, outcomes: Outcomes) -> int | None:
+        positive = self.model.spec.positive
+        return outcomes.index(positive) if positive is not None else None
 
     def _look(self, totals: dict[str, OutcomeTotal], end: int, age: int) -> Iterator[Judged]:
         for version, total in totals.items():
@@ -204,8 +253,10 @@ class OutcomeWindows:
         baseline = period.baseline
         outcomes = baseline.outcomes if baseline else None
         matrix: Counts | None = None
+        by_age: list[int] = []
         if outcomes and not changing:
             matrix = total.counts[: age + 1].sum(axis=0)
+            by_age = total.counts[: age + 1].sum(axis=(1, 2)).tolist()
         predictions = total.predictions
         labelled = int(matrix.sum()) if matrix is not None else 0
         covered = predictions > 0 and labelled / predictions >= self.labels.min_coverage
@@ -214,6 +265,7 @@ class OutcomeWindows:
         # Figures over the classes of another baseline are none of these windows'.
         from_ms = period.from_ms + self.window.size_ms
         before = [value for until, value in histories[age] if from_ms <= until <= start]
+        days = self.days.setdefault(version, Days(len(self.ages)))
         window = OutcomeWindow(
             spec=model.spec,
             version=version,
@@ -226,6 +278,8 @@ class OutcomeWindows:
             reference=outcomes.cumulative(limit) if outcomes else None,
             reference_predictions=outcomes.predictions if outcomes else 0,
             history=tuple(before[-self.periods :]),
+            days=days.until(age, period.from_ms, end),
+            known=tuple(np.cumsum(by_age[: age + 1]).tolist()),
         )
         whole = total.ours and start >= self.whole_from
         full = annotated.why(model.spec, start, end) or self.overflows.why(
@@ -238,9 +292,7 @@ class OutcomeWindows:
             and whole
             and labelled >= self.min_samples
         ):
-            positive = model.spec.positive
-            one = outcomes.index(positive) if outcomes and positive is not None else None
-            value = performance(matrix, self.metric, one)
+            value = performance(matrix, self.metric, self._positive(outcomes) if outcomes else None)
             if value is not None:
                 histories[age].append((end, value))
                 # Sliding windows overlap: enough must be kept for `periods` disjoint ones before.
@@ -251,6 +303,7 @@ class OutcomeWindows:
         if not (late or (covered and end not in ends)):
             return
         revision = ends[end] = ends.get(end, -1) + 1
+        days.told(age, end)
         for found in detectors_for("performance"):
             findings: tuple[Finding, ...]
             if whole and full:
@@ -264,6 +317,9 @@ class OutcomeWindows:
                 elif total.ours:
                     why = f"predictions before {rfc3339(self.whole_from)} are in windows of before"
                 findings = (not_judged(found.name, why, predictions),)
+            if not findings:
+                # A trend is told once a day, and has nothing to say in between.
+                continue
             yield Judged(
                 found.name, version, start, end, findings, predictions, revision, limit,
                 decidable=covered, settled=age == len(self.ages) - 1,

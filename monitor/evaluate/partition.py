@@ -122,9 +122,12 @@ class ModelWindows:
         settled |= self.input_sums.settle(inputs_ms)
         for inputs in self.inputs:
             judged += inputs.advance(self.input_sums, inputs_ms)
+        before = [outcomes.cursor for outcomes in self.outcomes]
         for outcomes in self.outcomes:
             judged += outcomes.advance(self.outcome_sums, inputs_ms, clock.labels(spec))
-        return settled or bool(judged), judged
+        # What a look adds to its version's row is added once, told or not: so the cursor is kept.
+        moved = before != [outcomes.cursor for outcomes in self.outcomes]
+        return settled or moved or bool(judged), judged
 
     def _early(self, mark_ms: int) -> tuple[bool, list[Judged]]:
         """Judge provisional windows whose end has been passed; say whether anything was settled.

@@ -1,5 +1,6 @@
 """How well predictions agree with their labels, from confusion counts."""
 
+from collections.abc import Sequence
 from typing import Literal, get_args
 
 import numpy as np
@@ -31,16 +32,36 @@ def performance(matrix: Counts, metric: str, positive: int | None = None) -> flo
     if metric == "accuracy":
         return float(hits.sum() / total)
     labels, predictions = matrix.sum(axis=1), matrix.sum(axis=0)
-    numerator, denominator = {
+    if positive is None:
+        return _average(hits, labels, predictions, metric)
+    numerator, denominator = _parts(hits, labels, predictions, metric)
+    below = float(denominator[positive])
+    return float(numerator[positive]) / below if below else None
+
+
+def averaged(counts: Sequence[int], metric: str) -> float | None:
+    """Return the average over classes from each class's hits, then labels, then predictions.
+
+    None if no class occurs.
+    """
+    hits, labels, predictions = np.asarray(counts, dtype=np.int64).reshape(3, -1)
+    if not labels.any() and not predictions.any():
+        return None
+    return _average(hits.astype(np.float64), labels, predictions, metric)
+
+
+def _average(hits: Floats, labels: Counts, predictions: Counts, metric: str) -> float:
+    numerator, denominator = _parts(hits, labels, predictions, metric)
+    occurs = (labels + predictions) > 0
+    return float(np.mean(_ratio(numerator[occurs], denominator[occurs].astype(np.float64))))
+
+
+def _parts(hits: Floats, labels: Counts, predictions: Counts, metric: str) -> tuple[Floats, Counts]:
+    return {
         "precision": (hits, predictions),
         "recall": (hits, labels),
         "f1": (2 * hits, labels + predictions),
     }[metric]
-    if positive is not None:
-        below = float(denominator[positive])
-        return float(numerator[positive]) / below if below else None
-    occurs = (labels + predictions) > 0
-    return float(np.mean(_ratio(numerator[occurs], denominator[occurs].astype(np.float64))))
 
 
 def _ratio(numerator: Floats, denominator: Floats) -> Floats:

@@ -20,6 +20,7 @@ from tests.detectors.windows import (
     ROWS,
     baseline,
     confusion,
+    days,
     input_window,
     outcome_window,
     reference_columns,
@@ -86,7 +87,16 @@ OUTCOME_CASES: dict[str, Callable[[], OutcomeWindow]] = {
     "NaN in the history": lambda: outcome_window(base(), SAME, history=(0.9, math.nan, 0.9, 0.9)),
     "all wrong": lambda: outcome_window(base(), confusion([0, 500], [500, 0]), history=(0.9,) * 4),
     "one class": lambda: outcome_window(base(), confusion([500, 0], [0, 0]), history=(0.9,) * 4),
-    "identical": lambda: outcome_window(base(), SAME, reference=SAME, history=(0.9,) * 9),
+    "identical": lambda: outcome_window(
+        base(), SAME, reference=SAME, history=(0.9,) * 9, days=days(*[SAME] * 7)
+    ),
+    "falling": lambda: outcome_window(
+        base(),
+        SAME,
+        days=days(*(confusion([900 - 20 * n, 100 + 20 * n], [0, 0]) for n in range(7))),
+    ),
+    "gone": lambda: outcome_window(base(), SAME, days=days(*[SAME * 0] * 14)),
+    "no day has ended": lambda: outcome_window(base(), SAME, days=None),
 }
 
 
@@ -232,6 +242,9 @@ def test_lawful_whatever_the_labels(
     matrix = np.array(data.draw(cells), dtype=np.int64).reshape(3, 3)
     reference = np.array(data.draw(cells), dtype=np.int64).reshape(3, 3)
     history = data.draw(st.lists(st.floats(0, 1) | st.just(math.nan), max_size=6))
+    ended = data.draw(st.lists(st.lists(st.sampled_from([0, 1, 90, 5000]), min_size=9, max_size=9)))
+    matrices = [np.array(day, dtype=np.int64).reshape(3, 3) for day in ended[:14]]
+    one = {"1": 1, None: None, "yes": 2}[positive]
     model = spec(positive=positive)
     least = data.draw(st.sampled_from([0, 100]))
     changed = msgspec.structs.replace(model.performance, metric=metric, min_samples=least)
@@ -242,5 +255,6 @@ def test_lawful_whatever_the_labels(
         predictions=int(matrix.sum()) + data.draw(st.sampled_from([0, 1, 5000])),
         reference=reference,
         history=tuple(history),
+        days=days(*matrices, metric=metric, positive=one),
     )
     assert_lawful(detector, window)

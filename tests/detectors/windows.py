@@ -7,7 +7,7 @@ import numpy as np
 
 from monitor.baselines.baseline import Baseline
 from monitor.baselines.build import build_baseline
-from monitor.detectors.window import InputWindow, OutcomeWindow
+from monitor.detectors.window import Day, InputWindow, OutcomeWindow
 from monitor.registry.specs import (
     DAY_MS,
     DataDriftSpec,
@@ -18,6 +18,7 @@ from monitor.registry.specs import (
 )
 from monitor.stats.column import Values, count
 from monitor.stats.grid import Counts
+from monitor.stats.tally import tally
 
 START, END = 1_700_000_000_000, 1_700_003_600_000
 ROWS = 4_000
@@ -105,8 +106,12 @@ def outcome_window(
     history: tuple[float, ...] = (),
     reference: Counts | None = None,
     age_ms: int = DAY_MS,
+    days: tuple[Day, ...] | None = (),
 ) -> OutcomeWindow:
-    """The window of a confusion matrix int64[K, K], beside the baseline's at the same label age."""
+    """The window of a confusion matrix int64[K, K], beside the baseline's at the same label age.
+
+    All its labels came within the first age.
+    """
     outcomes = base.outcomes if base is not None else None
     if reference is None and outcomes is not None:
         reference = outcomes.cumulative(age_ms)
@@ -123,6 +128,24 @@ def outcome_window(
         reference=reference,
         reference_predictions=outcomes.predictions if outcomes is not None else 0,
         history=history,
+        days=days,
+        known=(labelled,),
+    )
+
+
+def days(
+    *matrices: Counts, metric: str = "accuracy", positive: int | None = None
+) -> tuple[Day, ...]:
+    """Days in a row up to the window's end, every prediction labelled."""
+    last = END - END % DAY_MS
+    return tuple(
+        Day(
+            last - (len(matrices) - n) * DAY_MS,
+            int(matrix.sum()),
+            int(matrix.sum()),
+            tally(matrix, metric, positive),
+        )
+        for n, matrix in enumerate(matrices)
     )
 
 

@@ -35,7 +35,7 @@ RESPONSES = ("alerts", "review-mode", "retraining", "rollbacks")
 
 @pytest.fixture(scope="module")
 def story() -> Scenario:
-    return scenario(hours=26, rate=250, seed=2, now=NOW)
+    return scenario(hours=26, rate=250, seed=21, now=NOW)
 
 
 def run(story: Scenario, folder: Path, schedule: random.Random | None = None) -> Pipeline:

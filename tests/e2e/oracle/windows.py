@@ -16,6 +16,7 @@ from tests.e2e.oracle.figures import Counts, compare, excess_p, grade, limit_tol
 from tests.e2e.oracle.intake import Row, canonical
 from tests.e2e.oracle.setting import DROP, GRADES, HOUR, JS, PSI, RATES, Model, Signal
 
+DAY = 24 * HOUR
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 OTHER = "__other__"
 
@@ -455,6 +456,7 @@ def _performance(model: Model, rows: Sequence[Row]) -> Iterator[Judgement]:
     if signal is None or not rows:
         return
     published: dict[tuple[str, int], int] = {}
+    ended: dict[tuple[str, int], int] = {}
     for n, age in enumerate(model.ages):
         history: dict[str, list[tuple[int, float]]] = {}
         for end in _ends(signal, rows):
@@ -476,15 +478,41 @@ def _performance(model: Model, rows: Sequence[Row]) -> Iterator[Judgement]:
                     continue
                 revision = published.get((version, end), -1) + 1
                 published[version, end] = revision
-                for name in ("concept_drift", "performance"):
-                    said = _unjudgeable(model, len(mine), version) or [
-                        _outcome(model, name, matrix, len(mine), age, before)
-                    ]
+                midnight = end - end % DAY
+                for name in ("concept_drift", "performance", "performance_trend"):
+                    said = _unjudgeable(model, len(mine), version)
+                    if not said and name == "performance_trend":
+                        if midnight <= ended.get((version, n), 0):
+                            continue
+                        of_version = [row for row in rows if row.version == version]
+                        said = [_trend(model, of_version, age, midnight)]
+                    elif not said:
+                        said = [_outcome(model, name, matrix, len(mine), age, before)]
                     yield Judgement(
                         model, version, name, start, end, len(mine), said, revision, age,
                         decidable=reference is not None and covered,
                         settled=n == len(model.ages) - 1,
                     )  # fmt: skip
+                ended[version, n] = midnight
+
+
+def _trend(model: Model, rows: Sequence[Row], age: int, midnight: int) -> Finding:
+    """No story has the five days that a trend needs: how many labels those have that ended."""
+    assert model.performance is not None
+    days: dict[int, list[Row]] = {}
+    for row in rows:
+        days.setdefault(row.time // DAY, []).append(row)
+    enough = 0
+    for day, of_day in days.items():
+        pairs = [(_known(row, age), row.prediction) for row in of_day]
+        labelled = [pair for pair in pairs if pair[0] is not None]
+        value = metric(model.metric, _matrix(model, labelled), _positive(model))
+        covered = len(labelled) / len(of_day) >= model.min_coverage
+        many = len(labelled) >= model.performance.min_samples
+        if (day + 1) * DAY <= midnight and covered and many and value is not None:
+            enough += len(labelled)
+    assert len(days) < 5
+    return Finding("performance", "projected_drop", "insufficient_data", enough)
 
 
 def _known(row: Row, age: int) -> str | None:
