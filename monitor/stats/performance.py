@@ -43,6 +43,9 @@ def averaged(counts: Sequence[int], metric: str) -> float | None:
     """Return the average over classes from each class's hits, then labels, then predictions.
 
     None if no class occurs.
+
+    >>> round(averaged([50, 35, 60, 40, 55, 45], "recall"), 6)
+    0.854167
     """
     hits, labels, predictions = np.asarray(counts, dtype=np.int64).reshape(3, -1)
     if not labels.any() and not predictions.any():

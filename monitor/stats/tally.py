@@ -34,7 +34,11 @@ def tally(matrix: Counts, metric: str, positive: int | None = None) -> tuple[int
 
 
 def added(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the tally of both together; raises ValueError for tallies of different metrics."""
+    """Return the tally of both together; raises ValueError for tallies of different metrics.
+
+    >>> added((35, 50), (1, 2))
+    (36, 52)
+    """
     if len(one) != len(other):
         raise ValueError(f"tallies of {len(one)} and {len(other)} numbers are of two metrics")
     return tuple(a + b for a, b in zip(one, other, strict=True))
