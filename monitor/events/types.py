@@ -65,9 +65,11 @@ DEDUP_OVERFLOW = "dedup_overflow"
 STALLED_PARTITION = "stalled_partition"
 #: That the baseline is older than it should be.
 EXPIRED_BASELINE = "expired_baseline"
+#: That fewer predictions have a label than should, so that nobody knows how well the model does.
+LABEL_COVERAGE = "label_coverage"
 #: What tells that the monitor does not see, or not well: of these people are told, and nothing is
 #: commanded.
-BLINDNESS = (NO_TRAFFIC, DEDUP_OVERFLOW, STALLED_PARTITION, EXPIRED_BASELINE)
+BLINDNESS = (NO_TRAFFIC, DEDUP_OVERFLOW, STALLED_PARTITION, EXPIRED_BASELINE, LABEL_COVERAGE)
 HealthStatus = Literal["healthy", "degraded", "blind"]
 HealthReason = Literal[
     "no_traffic",

@@ -11,8 +11,8 @@ low
 
 What is not a grade (insufficient data, no traffic, ...) is recorded, and nothing is done. A model
 that has fallen silent is a finding of its own, `no_traffic`; so is a memory that is full, a source
-partition that holds time back, and a baseline that has expired. Of these people are told, and
-nothing is commanded, because what is not seen says nothing about the model.
+partition that holds time back, a baseline that has expired, and labels that do not come. Of these
+people are told, and nothing is commanded, because what is not seen says nothing about the model.
 
 On a provisional window people are told, and nothing is commanded: what the verdict needs may still
 come, and is judged as a revision soon. A rollback, like every command, needs a decidable one.

@@ -105,7 +105,9 @@ def test_an_unknown_signal_is_refused_with_the_known_ones() -> None:
 
 def test_detectors_are_asked_by_signal_in_a_fixed_order() -> None:
     assert names("data_drift") == ["data_drift", "data_quality", "inputs"]
-    assert names("performance") == ["concept_drift", "performance", "performance_trend"]
+    assert names("performance") == [
+        "concept_drift", "label_coverage", "performance", "performance_trend"
+    ]  # fmt: skip
 
 
 def test_labels_without_a_baseline_of_labels_are_not_judged() -> None:

@@ -87,6 +87,7 @@ def expected(seed: int) -> Counter[tuple[str, int, int]]:
         "estimated_performance": LENGTHS[1:],
         "performance": LENGTHS[1:3],
         "concept_drift": LENGTHS[1:3],
+        "label_coverage": LENGTHS[1:3],
     }
     for event in story(seed)[0][:-1]:
         for detector, lengths in of_detector.items():

@@ -51,7 +51,8 @@ def _table(judgement: Judgement, finding: Finding, identity: str) -> list[Action
         every = {"priority": None, "notify": None, "dry_run": name != "alert", "actuated": False}
         return Action(topic, name, severity, identity, tuple(sorted((every | fields).items())))
 
-    silence, healthy = judgement.detector == "no_traffic", judgement.health["status"] == "healthy"
+    silence = judgement.detector in ("no_traffic", "label_coverage")
+    healthy = judgement.health["status"] == "healthy"
     if severity == "medium" and not (healthy or silence):
         return []
     found = [action("alerts", "alert", notify="ticket" if severity == "medium" else "page")]

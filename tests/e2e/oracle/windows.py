@@ -17,6 +17,7 @@ from tests.e2e.oracle.intake import Row, canonical
 from tests.e2e.oracle.setting import DROP, GRADES, HOUR, JS, PSI, RATES, Model, Signal
 
 DAY = 24 * HOUR
+_OF_LABELS = ("concept_drift", "label_coverage", "performance", "performance_trend")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 OTHER = "__other__"
 
@@ -479,13 +480,15 @@ def _performance(model: Model, rows: Sequence[Row]) -> Iterator[Judgement]:
                 revision = published.get((version, end), -1) + 1
                 published[version, end] = revision
                 midnight = end - end % DAY
-                for name in ("concept_drift", "performance", "performance_trend"):
+                for name in _OF_LABELS:
                     said = _unjudgeable(model, len(mine), version)
                     if not said and name == "performance_trend":
                         if midnight <= ended.get((version, n), 0):
                             continue
                         of_version = [row for row in rows if row.version == version]
                         said = [_trend(model, of_version, age, midnight)]
+                    elif not said and name == "label_coverage":
+                        said = [_coverage(model, mine, n)]
                     elif not said:
                         said = [_outcome(model, name, matrix, len(mine), age, before)]
                     yield Judgement(
@@ -494,6 +497,56 @@ def _performance(model: Model, rows: Sequence[Row]) -> Iterator[Judgement]:
                         settled=n == len(model.ages) - 1,
                     )  # fmt: skip
                 ended[version, n] = midnight
+
+
+def _coverage(model: Model, rows: Sequence[Row], n: int) -> Finding:
+    """The labelled share of the predictions at the n-th age, beside the reference's."""
+    signal, reference = model.performance, model.reference
+    assert signal is not None
+    assert reference is not None
+    ages = model.ages[: n + 1]
+    of, made = len(reference.labels), len(rows)
+    came = [sum(_known(row, age) is not None for row in rows) for age in ages]
+    pairs = list(zip(reference.labels, reference.ages, strict=True))
+    known = [sum(label is not None and at <= age for label, at in pairs) for age in ages]
+    labelled, before = came[-1], known[-1]
+    fields: dict[str, Any] = {"threshold": None, "expected": None, "n_reference": of}
+    fields["p_value"] = None
+    statistics: dict[str, Any] = {
+        "coverage": labelled / made,
+        "coverage_reference": before / of,
+        "labelled": float(labelled),
+        "predictions": float(made),
+        "age_ms": float(ages[-1]),
+        "coverage_by_age": [k / made for k in came],
+        "coverage_by_age_reference": [k / of for k in known],
+        "median_delay_ms": _half(came, ages),
+        "median_delay_ms_reference": _half(known, ages),
+    }
+    fields["statistics"] = statistics
+    found = Finding("labels", "coverage_drop", "insufficient_data", made, None, fields)
+    if made < signal.min_samples:
+        return found
+    if n == len(model.ages) - 1 and round(labelled / made, 9) < round(model.min_coverage, 9):
+        found.statistic, found.verdict = "coverage_shortfall", "medium"
+        found.value = model.min_coverage - labelled / made
+        fields |= {"threshold": 0.0, "expected": 0.0}
+        return found
+    if of < signal.min_samples:
+        return found
+    found.value = before / of - labelled / made
+    p_value = excess_p(made - labelled, made, of - before, of)
+    statistics |= {"found": float(p_value <= _level(signal)), "level": _level(signal)}
+    fields |= {"threshold": 0.05, "expected": 0.0, "p_value": p_value}
+    real = p_value <= _level(signal) and round(found.value, 9) > 0.05
+    found.verdict = "medium" if real else "low"
+    return found
+
+
+def _half(known: Sequence[int], ages: Sequence[int]) -> float | None:
+    if not known[-1]:
+        return None
+    return float(min(age for k, age in zip(known, ages, strict=True) if k >= known[-1] / 2))
 
 
 def _trend(model: Model, rows: Sequence[Row], age: int, midnight: int) -> Finding:
