@@ -10,12 +10,15 @@ from monitor.detectors.finding import Finding, Statistics, TopBin
 from monitor.detectors.window import OutcomeWindow
 from monitor.detectors.wording import count, percent
 from monitor.registry.specs import LabelsSpec, PerformanceSpec
+from monitor.stats.agreement import balanced_accuracy, matthews
 from monitor.stats.grid import Counts
 from monitor.stats.performance import METRICS, performance
 from monitor.stats.tally import PROPORTION, tally
 
 #: The subject of what labels say: the model as a whole, not one of its columns.
 SUBJECT = "performance"
+#: How many classes are told one by one.
+MOST_CLASSES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +83,22 @@ def tested(matrix: Counts, metric: str, positive: int | None) -> Proportion | No
 
 
 def figures(window: OutcomeWindow) -> Statistics:
-    """Every metric now and in the baseline (`<metric>_reference`), coverage, labels and age."""
+    """Every metric now and in the baseline (`<metric>_reference`), coverage, labels and age.
+
+    Without a positive class those of each class too (`recall/yes`), of the ten with most rows.
+    """
     assert window.matrix is not None
     assert window.reference is not None
     positive = positive_index(window)
     found: Statistics = {}
-    for metric in METRICS:
-        found[metric] = performance(window.matrix, metric, positive)
-        found[f"{metric}_reference"] = performance(window.reference, metric, positive)
+    for matrix, side in ((window.matrix, ""), (window.reference, "_reference")):
+        for metric in METRICS:
+            found[f"{metric}{side}"] = performance(matrix, metric, positive)
+        found[f"balanced_accuracy{side}"] = balanced_accuracy(matrix)
+        found[f"mcc{side}"] = matthews(matrix)
+        for name, k in _each_class(window) if positive is None else ():
+            for metric in METRICS[1:]:
+                found[f"{metric}/{name}{side}"] = performance(matrix, metric, k)
     labelled, known = int(window.matrix.sum()), int(window.reference.sum())
     found["coverage"] = labelled / window.predictions if window.predictions else None
     found["coverage_reference"] = (
@@ -97,6 +108,18 @@ def figures(window: OutcomeWindow) -> Statistics:
     found["predictions"] = float(window.predictions)
     found["age_ms"] = float(window.age_ms)
     return found
+
+
+def _each_class(window: OutcomeWindow) -> list[tuple[str, int]]:
+    """Names and rows of the classes that occur, up to ten, most labels and predictions first."""
+    outcomes = window.baseline.outcomes if window.baseline is not None else None
+    assert outcomes is not None
+    assert window.matrix is not None
+    assert window.reference is not None
+    both = window.matrix + window.reference
+    rows = both.sum(axis=0) + both.sum(axis=1)
+    most = [k for k in np.argsort(-rows, kind="stable").tolist() if rows[k]]
+    return [(outcomes.classes[k], k) for k in most[:MOST_CLASSES]]
 
 
 def too_early(

@@ -214,6 +214,30 @@ def test_without_a_positive_class_the_classes_are_averaged() -> None:
     assert found.p_value is None
 
 
+def test_each_class_is_told_where_none_is_the_positive_one() -> None:
+    matrix = confusion([400, 100], [200, 300])
+    said = judged(matrix).statistics
+    assert said["recall/0"] == 0.8
+    assert said["recall/1"] == 0.6
+    assert said["precision/1"] == 0.75
+    assert said["precision/1_reference"] == 0.9
+    assert said["balanced_accuracy"] == pytest.approx(0.7)
+    assert said["mcc"] == pytest.approx((400 * 300 - 100 * 200) / np.sqrt(600 * 400 * 500 * 500))
+    assert said["mcc_reference"] == pytest.approx(0.8)
+    assert "recall/__other__" not in said, "a class that nobody has seen"
+    assert "recall/0" not in judged(matrix, with_metric("recall")).statistics
+
+
+def test_of_many_classes_the_ten_with_most_rows_are_told() -> None:
+    names = [f"c{n:02}" for n in range(30)]
+    rows = [name for n, name in enumerate(names) for _ in range(200 + n)]
+    many = baseline(columns={}, outputs={"prediction": rows, "labels": rows})
+    assert many.outcomes is not None
+    (found,) = PERFORMANCE.judge(outcome_window(many, many.outcomes.total))
+    told = {name for name in found.statistics if name.startswith("recall/")}
+    assert told == {f"recall/{name}{side}" for name in names[20:] for side in ("", "_reference")}
+
+
 def test_a_positive_class_that_the_baseline_never_saw_is_not_judged() -> None:
     found = judged(REFERENCE, with_metric("recall", "yes"))
     assert found.verdict == "insufficient_data"

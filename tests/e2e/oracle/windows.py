@@ -650,6 +650,12 @@ def _outcome(
     for name in ("accuracy", "precision", "recall", "f1"):
         statistics[name] = metric(name, matrix, positive)
         statistics[f"{name}_reference"] = metric(name, against, positive)
+    for side, of in (("", matrix), ("_reference", against)):
+        statistics |= {f"{name}{side}": value for name, value in _agreement(of).items()}
+        for k, name in enumerate(_classes(model) if positive is None else ()):
+            if (matrix + against)[k].any() or (matrix + against)[:, k].any():
+                for what in ("precision", "recall", "f1"):
+                    statistics[f"{what}/{name}{side}"] = metric(what, of, k)
     now, before = (
         _rests_on(model.metric, matrix, positive),
         _rests_on(model.metric, against, positive),
@@ -740,6 +746,23 @@ def _two_proportions(before: tuple[int, int], now: tuple[int, int]) -> float:
     two_sided = float(stats.chi2_contingency(table, correction=False).pvalue)
     fell = before[0] / before[1] > now[0] / now[1]
     return two_sided / 2 if fell else 1 - two_sided / 2
+
+
+def _agreement(matrix: Counts) -> dict[str, float | None]:
+    """Mean recall of the classes that have labels, and the correlation of the two columns."""
+    labels = matrix.sum(axis=1)
+    recalls = [matrix[k, k] / n for k, n in enumerate(labels.tolist()) if n]
+    cells = np.repeat(np.arange(matrix.size), matrix.ravel())
+    one = [np.eye(len(matrix))[codes].T for codes in np.divmod(cells, len(matrix))]
+
+    def along(a: int, b: int) -> float:
+        return sum(float(np.cov(x, y)[0, 1]) for x, y in zip(one[a], one[b], strict=True))
+
+    spread = along(0, 0) * along(1, 1) if len(cells) > 1 else 0.0
+    return {
+        "balanced_accuracy": float(np.mean(recalls)) if recalls else None,
+        "mcc": along(0, 1) / float(np.sqrt(spread)) if spread > 1e-12 else None,
+    }
 
 
 def article_concept_drift(
