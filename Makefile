@@ -1,6 +1,6 @@
 # make demo    a year of real flights through a real Apache Kafka, and three incidents caught
 # make test    everything that is checked
-# make bench   speed beside others, cost, memory and delay; writes build/bench.json
+# make bench   speed beside others, cost, memory, delay, and what is found; writes build/bench.json
 # make faults  kills, pauses, outages and bad input at full scale (hours); writes build/faults.json
 # make soak    fifty days of events in half an hour: nothing grows; writes build/soak.json
 # make check   format, lint, types, layers

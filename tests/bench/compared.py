@@ -11,6 +11,7 @@ import subprocess
 import sys
 import venv
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -61,6 +62,15 @@ def write_data(path: Path) -> None:
         reference=np.array(rows(20_000, 1)),
         windows=np.array([rows(ROWS, 10 + n) for n in range(WINDOWS)]),
     )
+
+
+def ask(environment: str, program: str, data: Path, pythons: dict[str, Path]) -> dict[str, Any]:
+    """What a peer's program says of the data: each of its lines is a name, and JSON."""
+    argv = [str(pythons[environment]), "-I", str(HERE / program), str(data)]
+    ended = subprocess.run(argv, capture_output=True, text=True, timeout=300, check=False)
+    assert ended.returncode == 0, f"{program} failed: {ended.stderr[-500:]}"
+    lines = (line.partition(" ") for line in ended.stdout.splitlines())
+    return {name: json.loads(rest) for name, _, rest in lines if rest[:1] == "["}
 
 
 def measure(name: str, data: Path, pythons: dict[str, Path]) -> Speed:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from monitor.stream.broker import EmbeddedKafka
-from tests.bench import compared, latency, memory, throughput, workload
+from tests.bench import compared, detection, latency, memory, throughput, workload
 from tests.bench.figures import Figures
 from tests.bench.publishing import published
 from tests.bench.setup import Setup
@@ -186,6 +186,13 @@ def _latency(figures: Figures, options: argparse.Namespace) -> None:
     figures.limit(f"{DELAY}, p99 as seen")
 
 
+def _detection(figures: Figures, options: argparse.Namespace) -> None:
+    """Who raises how many false alarms, and finds drift how soon: no speed, so one round."""
+    pythons = compared.environments(options.peers, figures.console)
+    for part in (detection.rows, detection.days, detection.flights, detection.loans):
+        part(figures, pythons)
+
+
 SECTIONS: dict[str, Section] = {
     "throughput": _throughput,
     "columnar": _columnar,
@@ -194,4 +201,5 @@ SECTIONS: dict[str, Section] = {
     "memory": _memory,
     "latency": _latency,
     "compared": _compared,
+    "detection": _detection,
 }
