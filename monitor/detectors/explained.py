@@ -62,7 +62,16 @@ def _with_causes(
         return replace(finding, causes=(burst,)) if burst else finding
     usual = calibrated.usual.get(finding.subject) if calibrated else None
     swap = swapped.get(finding.subject)
-    causes = (swap,) if swap else explain_column(*counts, usual.dispersion if usual else 1.0)
+    # Of a rate out of range: where every value has changed, data drift says so.
+    causes = (
+        (swap,)
+        if swap
+        else explain_column(
+            *counts,
+            usual.dispersion if usual else 1.0,
+            parts_only=finding.statistic == "out_of_range_rate",
+        )
+    )
     if not causes:
         return finding
     if finding.statistic == "unseen_rate" and causes[0].cause == "new_categories":

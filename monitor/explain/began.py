@@ -11,8 +11,9 @@ from scipy.special import fdtrc
 
 from monitor.stats.grid import Counts
 
-#: Windows on either side without which nothing can be said of a change between them.
-LEAST = 2
+#: Windows before a change without which nothing is known of how they differ, and all together.
+BEFORE = 2
+LEAST = 4
 #: A change is told if chance gives one as great less often than this, anywhere in the windows.
 REAL = 1e-3
 #: Log-likelihood that an interval of 95 % gives up: half of chi-squared's quantile.
@@ -53,13 +54,13 @@ def began(windows: Counts) -> Began | None:
     some = np.flatnonzero(windows.sum(axis=1) > 0)
     counts = windows[some][:, windows[some].sum(axis=0) > 0].astype(np.float64)
     size, cells = counts.shape
-    if size < 2 * LEAST or cells < 2:
+    if size < LEAST or cells < 2:
         return None
     before = np.cumsum(counts, axis=0)[:-1]
     after = counts.sum(axis=0) - before
     gains = 2 * (_fit(before) + _fit(after) - _fit(counts.sum(axis=0)[None])[0])
     splits = np.arange(1, size)
-    inner = (splits >= LEAST) & (splits <= size - LEAST)
+    inner = splits >= BEFORE
     best = int(np.argmax(np.where(inner, gains, -np.inf)))
     dispersion = _dispersion(counts, best + 1)
     gains = gains / dispersion

@@ -23,13 +23,19 @@ _MAPS = (scaled, converted, shifted, flipped, rounded)
 
 
 def explain_column(
-    current: Counts, reference: Counts, grid: Grid, dispersion: float = 1.0
+    current: Counts,
+    reference: Counts,
+    grid: Grid,
+    dispersion: float = 1.0,
+    *,
+    parts_only: bool = False,
 ) -> tuple[Cause, ...]:
     """The likeliest cause of what has moved, and another one nearly as likely; none if none fits.
 
     `current` and `reference` are int64[grid.width]; raises GridMismatch if they aren't. Where rows
     depend on one another, `dispersion` (1 or more) is by how much their counts vary more than
-    those of independent ones; taken as 1, a calm day may pass for a tail that was cut off.
+    those of independent ones; taken as 1, a calm day may pass for a tail that was cut off. With
+    `parts_only` a column of numbers is asked only about what is done to a part of its rows.
 
     >>> import numpy as np
     >>> from monitor.stats.grid import build_numeric
@@ -44,17 +50,18 @@ def explain_column(
     tried = (
         _categories(current, reference, grid, dispersion)
         if isinstance(grid, CategoricalGrid)
-        else _numbers(Axis.of(current, reference, grid, dispersion))
+        else _numbers(Axis.of(current, reference, grid, dispersion), parts_only)
     )
     return tuple(Cause(c.cause, c.detail, c.evidence) for c in likeliest(tried))
 
 
-def _numbers(axis: Axis) -> list[Candidate]:
+def _numbers(axis: Axis, parts_only: bool) -> list[Candidate]:
     evidence = axis.evidence
     if evidence is None:
         return []
     # Of a baseline of one or two values every map looks like any other.
-    causes = (*_PARTS, *_MAPS) if spread(axis.merged(axis.shares)) else _PARTS
+    every = not parts_only and spread(axis.merged(axis.shares))
+    causes = (*_PARTS, *_MAPS) if every else _PARTS
     return [found for cause in causes for found in cause(axis, evidence)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,8 @@ from monitor.events.types import Cause, CauseName
 NAMED = 10
 #: Standard deviations by which two shares of one burst may differ.
 _AS_ONE = 3.0
+#: And what rounding makes of equal ones.
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +28,11 @@ class Common:
 def common_causes(causes: Mapping[str, Sequence[Cause]], rows: int) -> tuple[Common, ...]:
     """What explains two columns or more, that which explains most first.
 
-    Of each column the likeliest cause counts. Nulls are of one burst if their shares of `rows`
-    agree as those of the same rows would; changes of scale and shifts if one figure is within the
-    interval of every one.
+    Of each column the likeliest cause counts. Nulls are of one burst if as large a part of the rows
+    that would hold a value is lost, up to what chance makes of a part of `rows`; changes of scale
+    and shifts are one if a figure is within the interval of every one.
 
-    >>> burst = {"share": 0.4, "share_before": 0.0, "nulls": 400.0}
+    >>> burst = {"share": 0.4, "share_before": 0.0, "lost": 0.4, "nulls": 400.0}
     >>> lost = Cause("null_burst", "a null burst: nulls are 40 % of the rows, 0 % before", burst)
     >>> (found,) = common_causes({"temp": [lost], "wind": [lost]}, rows=1000)
     >>> found.cause.detail
@@ -39,7 +42,9 @@ def common_causes(causes: Mapping[str, Sequence[Cause]], rows: int) -> tuple[Com
     for column, found in causes.items():
         for cause in found:
             if cause is found[0] or cause.cause == "null_burst":
-                kinds.setdefault(cause.cause, []).append((column, cause))
+                # One unit that changed may be told as a mere factor where rows are few.
+                kind: CauseName = "unit_change" if cause.cause == "scale" else cause.cause
+                kinds.setdefault(kind, []).append((column, cause))
     told = []
     for kind, members in kinds.items():
         if kind not in _TOGETHER:
@@ -48,7 +53,9 @@ def common_causes(causes: Mapping[str, Sequence[Cause]], rows: int) -> tuple[Com
         if len(group) > 1:
             names = tuple(column for column, _ in group)
             figures = {"columns": float(len(group))} | _shared(group)
-            told.append(Common(Cause(kind, words(group), figures), names))
+            said = {cause.cause for _, cause in group}
+            name = kind if kind in said else group[0][1].cause
+            told.append(Common(Cause(name, words(group), figures), names))
     return tuple(sorted(told, key=lambda one: -len(one.columns)))
 
 
@@ -81,11 +88,22 @@ def _shared(group: _Members) -> dict[str, float]:
 
 
 def _bursts(members: _Members, rows: int) -> tuple[_Members, _Words]:
-    shares = [cause.evidence["share"] for _, cause in members]
+    def room(cause: Cause) -> float:
+        """How much chance has to do with it: which rows are null at any time."""
+        before = cause.evidence["share_before"]
+        return before * (1 - cause.evidence["lost"]) / (1 - before) / rows
 
-    def agree(share: float) -> _Members:
-        slack = _AS_ONE * (2 * share * (1 - share) / rows) ** 0.5 + 1e-9
-        return [m for m, other in zip(members, shares, strict=True) if abs(other - share) <= slack]
+    def apart(one: Cause, other: Cause) -> float:
+        away = abs(other.evidence["lost"] - one.evidence["lost"])
+        return away - _AS_ONE * math.sqrt(room(one) + room(other))
+
+    def agree(one: Cause) -> _Members:
+        """Those near to one, each of which agrees with every other."""
+        kept: _Members = []
+        for member in sorted(members, key=lambda m: apart(one, m[1])):
+            if all(apart(member[1], other) <= _ROUNDING for _, other in kept):
+                kept.append(member)
+        return [member for member in members if member in kept]
 
     def words(group: _Members) -> str:
         counts = {int(cause.evidence["nulls"]) for _, cause in group}
@@ -93,7 +111,7 @@ def _bursts(members: _Members, rows: int) -> tuple[_Members, _Words]:
         same = f"; in all of them as many rows, {counts.pop():,}" if len(counts) == 1 else ""
         return f"a null burst: {share} of the rows have no {_columns(group)}{same}"
 
-    return max(map(agree, shares), key=len), words
+    return max((agree(cause) for _, cause in members), key=len), words
 
 
 def _figures(figure: str) -> Callable[[_Members, int], tuple[_Members, _Words]]:
@@ -108,9 +126,10 @@ def _figures(figure: str) -> Callable[[_Members, int], tuple[_Members, _Words]]:
             ]
 
         def words(group: _Members) -> str:
-            kind, value = group[0][1].cause, group[0][1].evidence[figure]
-            if kind == "unit_change":
-                return f"{group[0][1].detail}, in {_columns(group)}"
+            known = [cause for _, cause in group if cause.cause == "unit_change"]
+            if known:
+                return f"{known[0].detail}, in {_columns(group)}"
+            value = group[0][1].evidence[figure]
             what = f"× {number(value, 3)}" if figure == "factor" else f"{value:+g}"
             return f"one change, every value {what}, in {_columns(group)}"
 
@@ -129,7 +148,6 @@ def _alike(text: str) -> Callable[[_Members, int], tuple[_Members, _Words]]:
 _TOGETHER: dict[CauseName, Callable[[_Members, int], tuple[_Members, _Words]]] = {
     "null_burst": _bursts,
     "unit_change": _figures("factor"),
-    "scale": _figures("factor"),
     "shift": _figures("shift"),
     "constant": _alike("constant columns:"),
     "swapped_columns": _alike("swapped columns:"),

@@ -7,15 +7,18 @@ from monitor.events.types import Cause
 from monitor.stats.grid import Counts, Grid
 from monitor.stats.rates import rates
 
-#: So far above the baseline's rate nulls are told, and if chance gives it less often than this.
+#: So far above the baseline's rate nulls are told, if their odds are that many times as high, and
+#: if chance gives as many less often than this.
 _LEAST = 0.01
+_TIMES = 2.0
 _REAL = 1e-6
 
 
 def null_burst(current: Counts, reference: Counts, grid: Grid) -> Cause | None:
     """That nulls are many more than in the baseline, by the exact test; None if they are not.
 
-    Counts are int64[grid.width]; raises GridMismatch if they aren't.
+    `lost` is the share of the rows that would have held a value and do not. Counts are
+    int64[grid.width]; raises GridMismatch if they aren't.
 
     >>> from monitor.stats.grid import CategoricalGrid
     >>> import numpy as np
@@ -28,8 +31,10 @@ def null_burst(current: Counts, reference: Counts, grid: Grid) -> Cause | None:
     share, before, p_value = rate.value, rate.reference, rate.p_value
     if share is None or before is None or p_value is None:
         return None
-    if share - before < _LEAST or p_value >= _REAL:
+    many = share * (1 - before) >= _TIMES * before * (1 - share)
+    if share - before < _LEAST or not many or p_value >= _REAL:
         return None
     detail = f"a null burst: nulls are {percent(share)} of the rows, {percent(before)} before"
-    figures = {"share": share, "share_before": before, "nulls": float(rate.count)}
+    lost = (share - before) / (1 - before)
+    figures = {"share": share, "share_before": before, "lost": lost, "nulls": float(rate.count)}
     return Cause("null_burst", detail, figures)

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.explain.began import LEAST, began
+from monitor.explain.began import BEFORE, began
 
-BEFORE, AFTER = [0.5, 0.3, 0.2], [0.4, 0.3, 0.3]
+USUAL, AFTER = [0.5, 0.3, 0.2], [0.4, 0.3, 0.3]
 
 
 def windows(rng: np.random.Generator, before: int, after: int, rows: int = 400) -> np.ndarray:
     return np.concatenate(
-        [rng.multinomial(rows, BEFORE, before), rng.multinomial(rows, AFTER, after)]
+        [rng.multinomial(rows, USUAL, before), rng.multinomial(rows, AFTER, after)]
     )
 
 
@@ -27,7 +27,7 @@ def likelihood(counts: np.ndarray) -> float:
 def test_it_is_the_split_of_the_greatest_likelihood(seed: int) -> None:
     rng = np.random.default_rng(seed)
     counts = windows(rng, int(rng.integers(4, 12)), int(rng.integers(3, 9)))
-    splits = range(LEAST, len(counts) - LEAST + 1)
+    splits = range(BEFORE, len(counts))
     best = max(splits, key=lambda s: likelihood(counts[:s]) + likelihood(counts[s:]))
     found = began(counts)
     assert found is not None
@@ -51,12 +51,18 @@ def test_no_change_has_no_beginning_also_where_days_differ(concentration: float 
     rng, found = np.random.default_rng(2), 0
     for _ in range(1000):
         shares = (
-            np.tile(BEFORE, (14, 1))
+            np.tile(USUAL, (14, 1))
             if concentration is None
-            else rng.dirichlet(np.array(BEFORE) * concentration, 14)
+            else rng.dirichlet(np.array(USUAL) * concentration, 14)
         )
         found += began(np.array([rng.multinomial(400, p) for p in shares])) is not None
     assert found <= 5
+
+
+def test_a_change_in_the_last_window_is_told_at_once() -> None:
+    found = began(windows(np.random.default_rng(4), 9, 1, 5_000))
+    assert found is not None
+    assert (found.low, found.at, found.high) == (9, 9, 9)
 
 
 def test_empty_windows_are_passed_over_and_counted() -> None:
@@ -73,7 +79,7 @@ def test_empty_windows_are_passed_over_and_counted() -> None:
     "counts",
     [
         np.zeros((0, 3)), np.zeros((9, 3)), np.full((9, 1), 50), np.full((9, 3), 50),
-        np.array([[50, 0], [50, 0], [0, 50]]),
+        np.array([[50, 0], [50, 0], [0, 50]]), np.array([[50, 0], [0, 50], [0, 50], [0, 50]]),
     ],
 )  # fmt: skip
 def test_too_little_says_nothing(counts: np.ndarray) -> None:

@@ -206,7 +206,16 @@ class TestNulls:
         now = grid.counts(np.append(np.arange(600.0), [np.nan] * 400))
         found = null_burst(now, then, grid)
         assert found is not None
-        assert found.evidence == {"share": 0.4, "share_before": 0.01, "nulls": 400.0}
+        assert found.evidence == {
+            "share": 0.4, "share_before": 0.01, "lost": pytest.approx(0.39 / 0.99), "nulls": 400.0
+        }  # fmt: skip
+
+    def test_a_few_more_of_what_is_often_null_are_no_burst(self) -> None:
+        grid = build_numeric(np.arange(100.0))
+        then = grid.counts(np.append(np.arange(4000.0), [np.nan] * 6000))
+        for nulls, many in ((660, False), (760, True)):
+            now = grid.counts(np.append(np.arange(1000.0 - nulls), [np.nan] * nulls))
+            assert (null_burst(now, then, grid) is not None) is many
 
     def test_nulls_as_before_are_no_burst(self) -> None:
         grid = build_numeric(np.arange(100.0))
