@@ -23,6 +23,8 @@ def reason(row: Fired, stream: Traffic, march: Traffic) -> str:
     """Say in one line what the data did on the worst day or month, beside March."""
     worst = stream.between(row.worst_start_ms, row.worst_start_ms + DAY_MS)
     on = datetime.fromtimestamp(row.worst_start_ms / 1000, tz=UTC).strftime("%-d %b")
+    if row.detector == "inputs":
+        return f"{row.highest:.0f} features at once unlike March's on {on}, told as one finding"
     if row.subject == "performance":
         return _performance(worst, march, on)
     if not row.subject.startswith(_FEATURE):

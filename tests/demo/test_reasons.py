@@ -49,6 +49,12 @@ def test_rates_are_told_of_the_worst_day(
     assert reason(row, disturbed, march) == expected
 
 
+def test_of_many_features_at_once_it_is_told_how_many(disturbed: Traffic, march: Traffic) -> None:
+    row = fired("inputs", "inputs", "features_moved", ms(6, 1), highest=10.0)
+    expected = "10 features at once unlike March's on 1 Jun, told as one finding"
+    assert reason(row, disturbed, march) == expected
+
+
 def test_the_mean_is_that_of_the_month_farthest_from_march(
     disturbed: Traffic, march: Traffic
 ) -> None:

@@ -146,6 +146,13 @@ def test_a_fall_of_exactly_the_limit_never_rolls_back_however_it_is_computed() -
         assert "rollback" not in {a.action for a in actions}
 
 
+def test_a_part_of_a_finding_on_the_whole_input_is_told_with_that_one() -> None:
+    part = finding("critical", part_of="inputs")
+    whole = finding("critical", detector="inputs", subject="inputs", features=["distance", "temp"])
+    assert decide(part) == ()
+    assert [action.action for action in decide(whole)] == ["alert", "review_mode", "retraining"]
+
+
 @given(findings)
 def test_nothing_is_done_about_what_is_low_or_unknown_or_a_window(data: FindingData) -> None:
     acted = bool(decide(data))
