@@ -1,6 +1,7 @@
 """CSV and its relatives: text throughout, in which columns of numbers are recognised."""
 
 import io
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import polars as pl
@@ -36,17 +37,39 @@ def read_delimited(data: bytes, path: str) -> Table:
         if name in series:
             raise DataError(f"{path}: column {name!r} occurs twice; give each its own name")
         series[name] = frame[column]
-    text = {name: column.to_list() for name, column in series.items()}
-    columns = {name: _typed(column, text[name]) for name, column in series.items()}
+    text = _Text(series)
+    columns = {name: _typed(column, name, text) for name, column in series.items()}
     return Table(path, frame.height, columns, text=text)
 
 
-def _typed(column: pl.Series, text: list[str | None]) -> Values:
+class _Text(Mapping[str, Sequence[str | None]]):
+    """The columns as text, each made when it is asked for: most are numbers, and nobody asks."""
+
+    def __init__(self, series: Mapping[str, pl.Series]) -> None:
+        self._series = series
+        self._made: dict[str, list[str | None]] = {}
+
+    def __getitem__(self, name: str) -> list[str | None]:
+        if name not in self._made:
+            self._made[name] = self._series[name].to_list()
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._series)
+
+    def __len__(self) -> int:
+        return len(self._series)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._series
+
+
+def _typed(column: pl.Series, name: str, text: Mapping[str, Sequence[str | None]]) -> Values:
     """Return the column as float64 array, as booleans, or as the text that it is."""
     numbers = column.str.strip_chars().cast(pl.Float64, strict=False)
     if numbers.null_count() == column.null_count() < len(column):
         return np.asarray(numbers.to_numpy(), dtype=np.float64)
     words = set(column.unique().to_list()) - {None}
     if words and words <= {*_TRUE, *_FALSE}:
-        return [None if word is None else word in _TRUE for word in text]
-    return text
+        return [None if word is None else word in _TRUE for word in text[name]]
+    return text[name]

@@ -49,14 +49,12 @@ class Table:
         numbers only the words are of the wrong type. And counted as categories a number keeps
         the form that it was written in, but for a fraction of zero (`1.0` is `1`).
         """
-        text = self.text.get(name)
         values = self.compared[name]
-        if text is None:
-            return values
         numeric = isinstance(values, np.ndarray)
-        if kind == "numeric":
-            return values if numeric else _mixed(text)
-        return [_name(value) for value in text] if numeric else values
+        if name not in self.text or numeric == (kind == "numeric"):
+            return values
+        text = self.text[name]
+        return [_name(value) for value in text] if numeric else _mixed(text)
 
 
 def not_readable(path: str, form: str, error: Exception) -> DataError:
