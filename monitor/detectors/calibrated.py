@@ -129,7 +129,8 @@ def _capped(found: Grade, size: Effect, limits: Thresholds) -> Grade:
 
 
 def _why(one: Detected, reality: Reality) -> str:
-    budget = f"{reality.false_alarms:g} false alarms a model-month"
+    alarms = "false alarm" if reality.false_alarms == 1 else "false alarms"
+    budget = f"{reality.false_alarms:g} {alarms} a model-month"
     if one.found and one.p_value is not None:
         over = "this window" if one.windows == 1 else f"the last {one.windows} windows"
         text = f"Real: p {chance(one.p_value)} of {over}, level {chance(reality.level)}"

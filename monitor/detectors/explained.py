@@ -20,9 +20,13 @@ from monitor.explain.began import began
 from monitor.explain.column import explain_column
 from monitor.explain.nulls import null_burst
 from monitor.explain.swapped import Column, swapped_columns
+from monitor.stats.psi import psi
 
 #: Rates of rows that hold no value: of what the others hold they say nothing.
 _VALUELESS = ("null_rate", "type_error_rate")
+
+#: A drift begins with a change before which PSI against the reference was at most this part of it.
+BEGINS = 0.5
 
 
 def explained(
@@ -86,8 +90,15 @@ def _with_beginning(finding: Finding, calibrated: Calibrated | None) -> Finding:
         return finding
     looks = calibrated.looks.get(finding.subject, ())
     ends = calibrated.ends.get(finding.subject, ())
-    change = began(np.array(looks)) if len(looks) and len(looks) == len(ends) else None
-    if change is None:
+    windows = np.array(looks)
+    change = began(windows) if len(looks) and len(looks) == len(ends) else None
+    if change is None or finding.subject not in calibrated.usual:
+        return finding
+    reference = calibrated.usual[finding.subject].reference
+    before = psi(windows[: change.at].sum(axis=0), reference)
+    after = psi(windows[change.at :].sum(axis=0), reference)
+    # Where what came before was as far off, one change among others has been found.
+    if before is None or after is None or before > after * BEGINS:
         return finding
     start, end = rfc3339(ends[change.low] - calibrated.size_ms), rfc3339(ends[change.high])
     told = f"{finding.message} It began between {start} and {end}."

@@ -83,8 +83,8 @@ def test_outputs_are_explained_too() -> None:
 
 
 class TestWhenItBegan:
-    def told(self, looks: int, changed: int) -> Finding:
-        """The last `changed` of so many hourly looks have moved."""
+    def told(self, looks: int, changed: int, before: float = 0.0) -> Finding:
+        """The last `changed` of so many hourly looks have moved; the others by `before`."""
         reference = rows(0, 9000)
         grid = build_numeric(reference)
         then = grid.counts(reference)
@@ -92,7 +92,8 @@ class TestWhenItBegan:
         def window(seed: int, by: float) -> np.ndarray:
             return grid.counts(rows(seed, 2000) + by)
 
-        seen = [window(n + 5, 120.0 * (n >= looks - changed)) for n in range(looks)]
+        moved = [120.0 if n >= looks - changed else before for n in range(looks)]
+        seen = [window(n + 5, by) for n, by in enumerate(moved)]
         column = ColumnCounts("feature/x", grid, seen[-1], then)
         cells = [coarse(counts, grid) for counts in seen]
         own = np.array([coarse(window(n + 90, 0.0), grid) for n in range(30)])
@@ -123,4 +124,6 @@ class TestWhenItBegan:
 
     def test_what_was_so_in_all_windows_began_before_them_and_few_say_nothing(self) -> None:
         assert self.told(12, 12).began is None
+        # A further change, among windows that had all moved already, is not the beginning.
+        assert self.told(12, 4, before=90.0).began is None
         assert self.told(3, 1).began is None
