@@ -81,7 +81,7 @@ def test_a_fall_is_told_with_its_age_and_evidence() -> None:
     )
     assert judged(55, 100, age_days=2).message == (
         "Share labelled within 2 d fell from 60 % to 55 %: 0.050, which chance explains (n=100; "
-        "p = 0.194, level 2.3e-05)."
+        "p = 0.193, level 2.3e-05)."
     )
     assert judged(700, age_days=2).message == (
         "Share labelled within 2 d rose from 60 % to 70 % (n=1,000)."
