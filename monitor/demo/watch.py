@@ -117,9 +117,12 @@ class _Taken:
 
 
 def settled(story: Story, spec: ModelSpec, start_ms: int) -> bool:
-    """Say whether every detector has judged a window, performance at the greatest label age."""
+    """Say whether every detector has judged a window, performance at the greatest label age.
+
+    One that asks something of the baseline may have nothing to say.
+    """
     for signal in ("data_drift", "prediction_drift", "performance"):
-        for found in detectors_for(signal):
+        for found in (one for one in detectors_for(signal) if one.answers(None)):
             window = story.windows.get((found.name, start_ms))
             final = spec.labels.max_delay_ms if signal == "performance" and spec.labels else None
             if window is None or window.age_ms != final:

@@ -14,16 +14,19 @@ from monitor.demo.settings import config_text
 from monitor.demo.story import Story
 from monitor.demo.traffic import MAX_DELAY_MS, MODEL_ID, Traffic
 from monitor.demo.watch import settled
+from monitor.detectors.registry import detectors_for
 from monitor.errors import WatchkeeperError
 from monitor.observe.model import Monitored
 from monitor.registry.config import load_config
 from monitor.stream.models import read_config, read_models
 from tests.demo.test_story import START, finding, result, told, window
 
-DETECTORS = (
-    "concept_drift", "data_drift", "data_quality", "estimated_performance", "performance",
-    "prediction_drift",
-)  # fmt: skip
+DETECTORS = [
+    found.name
+    for signal in ("data_drift", "prediction_drift", "performance")
+    for found in detectors_for(signal)  # type: ignore[arg-type]
+    if found.answers(None)
+]
 
 
 def test_a_window_is_settled_when_all_have_judged_it_at_the_last_age() -> None:
@@ -31,7 +34,7 @@ def test_a_window_is_settled_when_all_have_judged_it_at_the_last_age() -> None:
     story = Story(())
     for detector in DETECTORS:
         assert not settled(story, spec, START)
-        late = detector in ("concept_drift", "performance")
+        late = detector in {found.name for found in detectors_for("performance")}
         for age_ms in (MAX_DELAY_MS // 2, MAX_DELAY_MS) if late else (None,):
             assert not settled(story, spec, START)
             revision = int(age_ms == MAX_DELAY_MS)
