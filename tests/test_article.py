@@ -6,6 +6,7 @@ oracle is the article's code on the raw arrays (Huwyler, practice 8).
 """
 
 from collections.abc import Sequence
+from functools import reduce
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +20,9 @@ from monitor.baselines.build import build_baseline
 from monitor.detectors.finding import Finding
 from monitor.detectors.registry import detectors_for
 from monitor.detectors.severity import article_severity
-from monitor.detectors.window import InputWindow, OutcomeWindow
+from monitor.detectors.window import Day, InputWindow, OutcomeWindow
 from monitor.registry.specs import (
+    DAY_MS,
     DataDriftSpec,
     LabelsSpec,
     ModelSpec,
@@ -28,7 +30,13 @@ from monitor.registry.specs import (
     PredictionDriftSpec,
 )
 from monitor.stats.column import Values, count
-from tests.stats.article import compute_psi, detect_concept_drift, js_divergence
+from monitor.stats.tally import added
+from tests.stats.article import (
+    compute_psi,
+    detect_concept_drift,
+    detect_performance_trend,
+    js_divergence,
+)
 
 EXACT = 1e-12
 PARTITIONS = 4
@@ -175,7 +183,7 @@ def performance_of(
     baseline = build_baseline("b", "article", {}, prediction=[0, 1], labels=[0, 1])
     matrix = np.zeros((3, 3), dtype=np.int64)
     perfect = np.diag([500, 500, 0])
-    for part in np.array_split(np.arange(1000) < right, PARTITIONS):
+    for part in parted(right):
         matrix[0, :2] += [part.sum(), (~part).sum()]
     window = OutcomeWindow(
         MODEL, "v1", 0, 1, baseline, matrix, 1000, 8000, perfect, 1000, tuple(history)
@@ -213,6 +221,49 @@ def test_concept_drift(right: int, history: list[float]) -> None:
     assert found.value == pytest.approx(degradation, rel=0, abs=EXACT)
     if abs(degradation - 0.05) > 1e-8:
         assert found.statistics["plain_concept_drift"] == float(expected)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.integers(0, 1000), min_size=5, max_size=10))
+def test_performance_trend(right: list[int]) -> None:
+    """Days of 1,000 labels each, as their hits in four partitions add up."""
+    baseline = build_baseline("b", "article", {}, prediction=[0, 1], labels=[0, 1])
+    matrix = np.diag([500, 500, 0])
+    days = []
+    for n, hits in enumerate(right):
+        tallies = [tuple(map(int, (part.sum(), part.size))) for part in parted(hits)]
+        counted = reduce(added, tallies)
+        days.append(Day(n * DAY_MS, 1000, 1000, counted))
+    window = OutcomeWindow(
+        MODEL, "v1", 0, len(right) * DAY_MS, baseline, matrix, 1000, 8000, matrix, 1000,
+        days=tuple(days),
+    )  # fmt: skip
+    (found,) = [
+        f
+        for asked in detectors_for("performance")
+        for f in asked.judge(window)
+        if f.detector == "performance_trend"
+    ]
+    expected = detect_performance_trend(np.array(right) / 1000)
+    told = found.statistics
+    assert told["days"][-1] == right[-1] / 1000
+    if len(set(right[-7:])) == 1:
+        assert told["plain_trend_detected"] == 0.0
+        return
+    if len(right) < 7:
+        assert (told["plain_trend_detected"], expected["trend_detected"]) == (0.0, False)
+        return
+    assert told["slope"] == pytest.approx(expected["slope"], rel=0, abs=EXACT)
+    projected = expected["projected_7d_performance"]
+    assert told["projected_7d"] == pytest.approx(projected, rel=0, abs=EXACT)
+    assert told["slope_p"] == pytest.approx(expected["p_value"], rel=1e-9, abs=EXACT)
+    if abs(expected["p_value"] - 0.05) > 1e-9:
+        assert told["plain_trend_detected"] == float(expected["trend_detected"])
+
+
+def parted(hits: int) -> list[npt.NDArray[np.bool_]]:
+    """1,000 rows, so many of them right, in four partitions."""
+    return np.array_split(np.arange(1000) < hits, PARTITIONS)
 
 
 @given(

@@ -1,7 +1,10 @@
 """The formulas of the article as it prints them (Huwyler, practice 8): the oracle of our own."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
+from scipy import stats
 
 
 def compute_psi(
@@ -45,3 +48,25 @@ def js_divergence(
             + np.sum(current_dist * np.log(current_dist / m))
         )
     )
+
+
+def detect_performance_trend(
+    performance_history: npt.NDArray[np.float64],
+    window_days: int = 7,
+    significance: float = 0.05,
+) -> dict[str, Any]:
+    if len(performance_history) < window_days:
+        return {"trend_detected": False}
+    recent = performance_history[-window_days:]
+    x = np.arange(len(recent))
+    slope, intercept, _r_value, p_value, _std_err = stats.linregress(x, recent)
+    is_declining = slope < 0 and p_value < significance
+    projected_performance = intercept + slope * (len(recent) + 7)
+    return {
+        "trend_detected": is_declining,
+        "slope": slope,
+        "p_value": p_value,
+        "current_performance": recent[-1],
+        "projected_7d_performance": projected_performance,
+        "recommendation": "RETRAIN_SOON" if is_declining else "CONTINUE_MONITORING",
+    }
