@@ -9,6 +9,7 @@ more. Peers see rows, and fewer windows: each takes them a second or so.
 import statistics
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,13 +22,14 @@ from monitor.stats.column import count
 from tests.bench import compared, histories, simulated
 from tests.bench.figures import Figures
 from tests.bench.histories import History
-from tests.bench.judges import JUDGES, NOMINAL, OURS, Alarms, Columns, delay, false_alarms
+from tests.bench.judges import JUDGES, NOMINAL, OURS, Alarms, Columns, Judge, delay, false_alarms
 
 EVIDENTLY, NANNYML = "Evidently, its defaults", "NannyML, its defaults"
 PEERS = {EVIDENTLY: ("evidently", "evidently_drift.py"), NANNYML: ("nannyml", "nannyml_drift.py")}
 #: Windows in which a drift is looked for; where they remember the one before, it takes longer.
 HORIZON, LONG = 16, 32
-REFERENCES = 50
+#: So many simulated baselines: ours is rarely wrong, and the usual thresholds on most windows.
+BASELINES, FEW = 60, 6
 FALSE, FIND = "windows with a false alarm", "windows to find"
 Pythons = dict[str, Path]
 
@@ -37,23 +39,22 @@ def rows(figures: Figures, pythons: Pythons) -> None:
     rng, scene = np.random.default_rng(1), "i.i.d., n = 200"
     quiet: dict[str, Alarms] = {name: [] for name in JUDGES}
     delays: dict[str, list[int]] = {name: [] for name in JUDGES}
-    for _ in range(REFERENCES):
+    for n in range(BASELINES):
         columns = simulated.independent(rng, 40_000, 200, 100)
-        for name, judge in JUDGES.items():
-            quiet[name] += judge(columns)
         moved = simulated.drawn_windows(rng, columns["0"].grid, 200, np.full(HORIZON, 0.25))
         drifted = _until(columns) | {"0": columns["0"].after(moved)}
-        for name, judge in JUDGES.items():
+        for name, judge in _asked(n):
+            quiet[name] += judge(columns)
             delays[name].append(delay(judge(drifted), "0"))
     for name in JUDGES:
         _told(figures, scene, name, quiet[name], {"0.25 sd": delays[name]})
-    values = {str(n): rng.standard_normal(40_000 + 60 * 200) for n in range(simulated.COLUMNS)}
-    values["0"][-HORIZON * 200 :] += 0.25
-    ends = np.append(40_000, 40_000 + 200 * np.arange(1, 61))
-    alarms = _peers(History(values, ends, 1, 0), 60, pythons)
-    for name, found in alarms.items():
-        before, after = found[: 60 - HORIZON], found[60 - HORIZON :]
-        _told(figures, scene, name, before, {"0.25 sd": [delay(after, "0")]})
+    before, after = 20, 8
+    ends = 10_000 + 200 * np.arange(before + after + 1)
+    values = {str(n): rng.standard_normal(ends[-1]) for n in range(simulated.COLUMNS)}
+    values["0"][ends[before] :] += 0.25
+    for name, found in _peers(History(values, ends, 1, 0), before + after, pythons).items():
+        told = {"0.25 sd": [delay(found[before:], "0")]}
+        _told(figures, scene, name, found[:before], told)
     figures.limit(f"{scene}: {OURS}, {FALSE}", 100 * NOMINAL)
     figures.limit(f"{scene}: {OURS}, {FIND} 0.25 sd", 3)
 
@@ -64,16 +65,18 @@ def days(figures: Figures, pythons: Pythons) -> None:
         rng, scene = np.random.default_rng(round(rho * 10)), f"AR(1), ρ = {rho}"
         quiet: dict[str, Alarms] = {name: [] for name in JUDGES}
         delays: dict[str, dict[str, list[int]]] = {name: {} for name in JUDGES}
-        for _ in range(12):
+        for n in range(BASELINES // 2):
             columns, means = simulated.remembering(rng, rho, 1000, 160)
-            for name, judge in JUDGES.items():
+            for name, judge in _asked(n):
                 quiet[name] += judge(columns)
+            if n >= 2 * FEW:
+                continue
             for column, sd in (("0", 1), ("1", 1), ("2", 1), ("0", 2), ("1", 2), ("2", 2)):
                 one = columns[column]
                 moved = means[column][:LONG] + sd * simulated.SPREAD
                 windows = simulated.drawn_windows(rng, one.grid, 1000, moved)
                 drifted = _until(columns, LONG) | {column: one.after(windows)}
-                for name, judge in JUDGES.items():
+                for name, judge in _asked(n):
                     found = delay(judge(drifted), column)
                     delays[name].setdefault(f"{sd} sd of theirs", []).append(found)
         for name in JUDGES:
@@ -112,15 +115,19 @@ def flights(figures: Figures, pythons: Pythons) -> None:
 
 
 def _flights_of_peers(figures: Figures, scene: str, history: History, pythons: Pythons) -> None:
-    quiet = _peers(history, 30, pythons)
-    together = history
+    quiet_days, drifted_days = 12, 4
+    first = history.reference + history.own
+    judged = range(first, first + quiet_days + drifted_days)
+    # Own windows mean nothing to them, and a longer reference takes them minutes.
+    given = replace(history.ordered([*range(history.reference), *judged]), own=0)
     for column, how in histories.CHANGES.values():
-        together = together.changed(column, 0, how)
-    # All at once, as each column is judged alone.
-    found = _peers(together, 8, pythons)
+        # All at once, as each column is judged alone.
+        given = given.changed(column, quiet_days, how)
+    found = _peers(given, len(judged), pythons)
     for name in PEERS:
-        delays = {c: [delay(found[name], col)] for c, (col, _) in histories.CHANGES.items()}
-        _told(figures, scene, name, quiet[name], delays)
+        quiet, drifted = found[name][:quiet_days], found[name][quiet_days:]
+        delays = {c: [delay(drifted, col)] for c, (col, _) in histories.CHANGES.items()}
+        _told(figures, scene, name, quiet, delays)
 
 
 def loans(figures: Figures, pythons: Pythons) -> None:
@@ -201,6 +208,11 @@ def _told(
     if name != OURS:
         for label in (FALSE, *(f"{FIND} {change}" for change in delays)):
             figures.limit(f"{scene}: {name}, {label}")
+
+
+def _asked(n: int) -> list[tuple[str, Judge]]:
+    """Who judges the windows of simulated baseline number n."""
+    return [(name, judge) for name, judge in JUDGES.items() if name == OURS or n < FEW]
 
 
 def _until(columns: Columns, horizon: int = HORIZON) -> Columns:
