@@ -16,6 +16,8 @@ SAME = 1e-9
 #: Cells to compare in: each needs so many rows, and more than so many say nothing new.
 ROWS = 20
 CELLS = 64
+#: Beyond this, or below its reciprocal, no figure is worked out.
+_FAR = 1e100
 VENTILES = np.arange(1, 20) / 20
 
 
@@ -65,6 +67,11 @@ class Axis:
         now, then = self.cells(self.current), self.cells(self.reference)
         return Evidence.of(now, then, self.dispersion)
 
+    @property
+    def ordinary(self) -> bool:
+        """Whether products and differences of its values are within what a float can be."""
+        return bool(np.abs(self.grid.edges).max() < _FAR) and self.scale > 1 / _FAR
+
     def cells(self, bins: Counts) -> Counts:
         """Return int64[K] of int64[B]."""
         starts = np.concatenate(([0], self.cuts + 1))
@@ -99,9 +106,8 @@ class Axis:
     def scale(self) -> float:
         """The range of the middle four fifths of the baseline, or of all of it."""
         low, high = self.quantiles(self.reference, np.array([0.1, 0.9]))
-        if high > low:
-            return float(high - low)
-        return float(min(self.grid.edges[-1] - self.grid.edges[0], np.finfo(np.float64).max))
+        edges = self.grid.edges
+        return float(high - low) if high > low else float(edges[-1] - edges[0])
 
     def below(self, values: Floats, inclusive: npt.NDArray[np.bool_]) -> Floats:
         """The baseline's share below float64[...] values, or up to them where `inclusive`.

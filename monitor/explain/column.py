@@ -56,8 +56,7 @@ def explain_column(
 
 
 def _numbers(axis: Axis, parts_only: bool) -> list[Candidate]:
-    evidence = axis.evidence
-    if evidence is None:
+    if not axis.ordinary or (evidence := axis.evidence) is None:
         return []
     # Of a baseline of one or two values every map looks like any other.
     every = not parts_only and spread(axis.merged(axis.shares))

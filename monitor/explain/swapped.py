@@ -47,7 +47,8 @@ def swapped_columns(columns: Mapping[str, Column], dispersion: float = 1.0) -> d
         name: axis
         for name, column in columns.items()
         if isinstance(column.grid, NumericGrid)
-        and (axis := Axis.of(column.current, column.reference, column.grid, dispersion)).evidence
+        and (axis := Axis.of(column.current, column.reference, column.grid, dispersion)).ordinary
+        and axis.evidence
     }
     found: dict[str, tuple[float, Cause]] = {}
     pairs = [(a, b) for a, b in combinations(numbers, 2)]

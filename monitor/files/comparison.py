@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from monitor.baselines.baseline import Baseline
@@ -236,6 +237,7 @@ def _feature_json(feature: Feature) -> dict[str, Any]:
                 "threshold": finding.threshold,
                 "severity": finding.verdict,
                 "message": finding.message,
+                "causes": msgspec.to_builtins(finding.causes),
             }
             for finding in feature.findings
         ],

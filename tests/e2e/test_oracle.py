@@ -230,6 +230,11 @@ MUTATIONS: dict[str, tuple[str, Any]] = {
         "monitor.response.partition.decide",
         lambda finding: decide(msgspec.structs.replace(finding, decidable=True)),
     ),
+    "what is part of a finding acts by itself": (
+        "monitor.response.partition.decide",
+        lambda finding: decide(msgspec.structs.replace(finding, part_of=msgspec.UNSET)),
+    ),
+    "two features that moved are told as one": ("monitor.detectors.inputs.ALONE", 1),
     "every revision acts": (
         "monitor.response.partition._RANK",
         {"medium": 3, "high": 2, "critical": 1},

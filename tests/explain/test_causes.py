@@ -301,6 +301,21 @@ def test_whatever_the_counts_the_figures_are_figures_and_nothing_is_changed(
     assert np.array_equal(then, kept[1])
 
 
+@pytest.mark.parametrize(
+    "then",
+    [
+        np.array([-1.7e308, 0.0, 1.0, 1.7e308] * 99), np.full(400, 1.7976931348623157e308),
+        np.exp(RNG(0).uniform(-700, 700, 400)), RNG(0).normal(0, 1e-310, 400),
+        RNG(0).normal(1e15, 1, 400), np.array([0.0, 5e-324] * 200),
+    ],
+)  # fmt: skip
+def test_at_the_ends_of_what_a_float_holds_nothing_is_worked_out(then: Rows) -> None:
+    for now in (then[:1].repeat(300), -then, np.zeros(300), np.full(300, 1e308)):
+        for cause in explained(then, now):
+            assert all(np.isfinite(list(cause.evidence.values())))
+            assert "inf" not in cause.detail
+
+
 def test_counts_over_other_bins_are_refused() -> None:
     for grid in (build_numeric(np.arange(9.0)), CategoricalGrid(("a",))):
         fine, other = np.zeros(grid.width, dtype=np.int64), np.zeros(3, dtype=np.int64)

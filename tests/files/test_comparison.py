@@ -119,6 +119,16 @@ def test_of_a_constant_reference_psi_is_unknown_not_zero(before: Values, now: Va
     assert answer["drifted"]
 
 
+def test_what_probably_happened_is_told_with_its_figures(found: Comparison) -> None:
+    answers = {answer["feature"]: answer for answer in to_json(found)["features"]}
+    (cause,) = answers["moved"]["findings"][0]["causes"]
+    assert cause["cause"] == "shift"
+    assert cause["evidence"]["shift"] == pytest.approx(0.8, abs=0.15)
+    assert answers["moved"]["message"].endswith(f"Probably {cause['detail']}.")
+    assert [c["cause"] for f in answers["holes"]["findings"] for c in f["causes"]] == ["null_burst"]
+    assert not any(f["causes"] for f in answers["still"]["findings"])
+
+
 def test_a_column_that_becomes_text_is_of_the_wrong_type() -> None:
     words = table({"x": ["a"] * N}, "current.csv")
     found = compare(table({"x": RNG.normal(size=N)}), words)
