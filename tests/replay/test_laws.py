@@ -54,8 +54,11 @@ def agree(folder: Path, model: Monitored, predictions: Events, labels: Events, *
     assert told(done, "drift-events")
 
 
-@pytest.mark.parametrize("partitions", [1, 3])
-@pytest.mark.parametrize("model", [MODEL, PROVISIONAL])
+@pytest.mark.parametrize(
+    ("model", "partitions"),
+    [(MODEL, 1), (MODEL, 3), (PROVISIONAL, 1)],
+    ids=["one partition", "three", "provisional"],
+)
 def test_a_file_says_what_the_stream_says(
     tmp_path: Path, model: Monitored, partitions: int
 ) -> None:
@@ -64,8 +67,11 @@ def test_a_file_says_what_the_stream_says(
     agree(tmp_path, model, *map(sound, (predictions, labels)), partitions=partitions)
 
 
-@pytest.mark.parametrize("partitions", [1, 3])
-@pytest.mark.parametrize("model", [MODEL, PROVISIONAL])
+@pytest.mark.parametrize(
+    ("model", "partitions"),
+    [(MODEL, 1), (MODEL, 3), (PROVISIONAL, 1)],
+    ids=["one partition", "three", "provisional"],
+)
 def test_so_it_does_without_repeats(tmp_path: Path, model: Monitored, partitions: int) -> None:
     """Then no memory is kept, and the labels are joined in bulk, whatever corrections come."""
     predictions, labels = (sound(events) for events in story(2))
