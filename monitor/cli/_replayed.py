@@ -35,6 +35,7 @@ class Sizes:
 
     predictions: int
     labels: int
+    policies: int
     reading_s: float
     replaying_s: float
 
@@ -46,9 +47,11 @@ class Sizes:
         if strangers:
             of = ", ".join(sorted(strangers)[:5])
             left = f"; {sum(strangers.values()):,} rows of other models left out ({of})"
+        twice = " under two policies" if self.policies == 2 else ""
+        rate = self.predictions * self.policies / seconds
         return (
-            f"{self.predictions:,} predictions{labels} in {seconds:.1f} s, {self.reading_s:.1f} s "
-            f"of it reading: {self.predictions / seconds:,.0f} a second{left}."
+            f"{self.predictions:,} predictions{labels}{twice} in {seconds:.1f} s, "
+            f"{self.reading_s:.1f} s of it reading: {rate:,.0f} a second{left}."
         )
 
 
@@ -66,11 +69,13 @@ def show(told: Iterable[Told], limit: int, out: Console) -> None:
 
 
 def show_difference(
-    model_id: str, paths: tuple[str, str], found: Difference, limit: int, out: Console
+    told: tuple[Told, Told], paths: tuple[str, str], found: Difference, limit: int, out: Console
 ) -> None:
-    """Print of a model what two policies say otherwise."""
+    """Print of a model what two policies say otherwise, and what each would have done."""
     one, other = paths
-    out.print(Text(model_id, "bold"))
+    out.print(Text(told[0].model_id, "bold"), Text(_read(told[0]), "dim"))
+    for path, policy in zip(paths, told, strict=True):
+        out.print(Text(f"{path}: {_found(policy.findings)}; {_done(policy)}"))
     for what, findings in (
         (f"only by {one}", found.only_one),
         (f"only by {other}", found.only_other),
@@ -162,13 +167,17 @@ def _found(findings: Iterable[FindingData]) -> str:
     return f"{n:,} {'finding' if n == 1 else 'findings'}" + (f" ({', '.join(each)})" if n else "")
 
 
+def _done(told: Told) -> str:
+    done = ", ".join(f"{n:,} {action}" for action, n in told.actions.items())
+    return f"would have been done: {done or 'nothing'}"
+
+
 def _lines(told: Told, limit: int) -> Iterator[str]:
     hidden = len(told.findings) - limit
     more = "; --limit shows more of them one by one, and --out writes all" if hidden > 0 else ""
     revised = f"; {told.withdrawn:,} withdrawn when more had come" if told.withdrawn else ""
     yield f"found: {_found(told.findings)}{more}{revised}"
-    done = ", ".join(f"{n:,} {action}" for action, n in told.actions.items())
-    yield f"would have been done: {done or 'nothing'}"
+    yield _done(told)
     for detector, windows in told.windows.items():
         unjudged = sum(windows.unjudged.values())
         line = f"{detector}: {windows.judged:,} windows judged"

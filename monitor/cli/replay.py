@@ -130,11 +130,13 @@ def command(
     if against is None:
         show(told[0], limit, console)
     else:
-        for model_id, one in differences.items():
-            show_difference(model_id, (config, against), one, limit, console)
+        for pair in zip(*told, strict=True):
+            found_otherwise = differences[pair[0].model_id]
+            show_difference(pair, (config, against), found_otherwise, limit, console)
     sizes = Sizes(
-        predictions=sum(past.rows for known in pasts for past in known.values()),
-        labels=sum(past.labels.rows for known in pasts for past in known.values()),
+        predictions=sum(past.rows for past in pasts[0].values()),
+        labels=sum(past.labels.rows for past in pasts[0].values()),
+        policies=len(policies),
         reading_s=read - began,
         replaying_s=time.perf_counter() - read,
     )

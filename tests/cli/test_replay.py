@@ -129,6 +129,9 @@ def test_two_policies_side_by_side(folder: Path, capsys: pytest.CaptureFixture[s
     )
     assert (code, err) == (0, "")
     lines = out.splitlines()
+    assert any("1,200 predictions and 1,200 labels under two policies in " in s for s in lines)
+    for name in ("config.yaml", "deaf.yaml"):
+        assert any(line.startswith(f"{folder / name}: ") for line in lines)
     only = next(line for line in lines if f"only by {folder / 'config.yaml'}" in line)
     assert not only.startswith("0")
     assert any(line.startswith(f"0 findings only by {folder / 'deaf.yaml'}") for line in lines)

@@ -1,5 +1,6 @@
 """Tables as histories: roles, kinds, ids, whose rows they are, and what is refused."""
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from monitor.files.history import read_histories
 from monitor.files.tables import read_table
 from monitor.observe.model import Monitored
 from monitor.replay.history import History
-from tests.observe.stream import HOUR, T0, baseline, monitored, spec
+from tests.observe.stream import HOUR, T0, baseline, monitored, prediction, spec
 
 N = 6
 MODEL = monitored()
@@ -87,6 +88,21 @@ def test_labels_stand_beside_their_predictions(tmp_path: Path) -> None:
     assert found.ids is not None
     of = {key: n for n, key in enumerate(found.ids.tolist())}
     assert [of[key] for key in found.labels.ids.tolist()] == [5, 3, 2, 0]
+
+
+def test_events_may_carry_their_labels(tmp_path: Path) -> None:
+    known = [prediction(f"p{n}", T0 + n, label="no", label_timestamp=T0 + HOUR) for n in range(2)]
+    events = [*known, prediction("p2", T0 + 2)]
+    lines = "".join(json.dumps(event) + "\n" for event in events)
+    (tmp_path / "past.jsonl.gz").write_bytes(gzip.compress(lines.encode()))
+    found = read_histories([read_table(str(tmp_path / "past.jsonl.gz"))], [MODEL]).known["m"]
+    assert found.ids is not None
+    assert found.ids.tolist() == ["p0", "p1", "p2"]
+    assert found.names == ("1",)
+    assert found.labels.ids.tolist() == ["p0", "p1"]
+    assert found.labels.times.tolist() == [T0 + HOUR] * 2
+    assert found.features["amount"].tolist() == [100.0] * 3
+    assert not found.odd
 
 
 def test_a_model_without_labels_takes_none(tmp_path: Path) -> None:
