@@ -111,7 +111,10 @@ def _bursts(members: _Members, rows: int) -> tuple[_Members, _Words]:
         same = f"; in all of them as many rows, {counts.pop():,}" if len(counts) == 1 else ""
         return f"a null burst: {share} of the rows have no {_columns(group)}{same}"
 
-    return max((agree(cause) for _, cause in members), key=len), words
+    group = max((agree(cause) for _, cause in members), key=len)
+    # Two columns may well lose about as many rows each for itself.
+    several = len(group) > 2 or len({cause.evidence["nulls"] for _, cause in group}) == 1
+    return group if several else [], words
 
 
 def _figures(figure: str) -> Callable[[_Members, int], tuple[_Members, _Words]]:

@@ -34,6 +34,13 @@ def test_as_many_rows_in_all_of_them_are_told() -> None:
     assert found.cause.evidence["nulls"] == 250
 
 
+def test_two_columns_that_lose_about_as_many_rows_are_not_said_to_lose_the_same() -> None:
+    about = {"wind": [burst(0.07, before=0.01)], "delay": [burst(0.065, before=0.03)]}
+    assert common_causes(about, 1000) == ()
+    third = {"gust": [burst(0.07, before=0.02)]}
+    assert len(common_causes(about | third, 1000)) == 1
+
+
 def test_one_factor_is_one_change() -> None:
     causes = {
         "height": [change("scale", "factor", 2.53, 0.03)],
