@@ -28,7 +28,7 @@ Predict = Callable[[Floats], Floats]
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """The likeliest of a figure, and the interval around it that holds it 19 times of 20."""
+    """The likeliest of a figure, and an interval that holds the true one 19 times of 20."""
 
     at: float
     low: float
