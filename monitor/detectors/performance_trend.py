@@ -25,7 +25,7 @@ AHEAD, PLAIN_SIGNIFICANCE = 7, 0.05
 AGES = 4
 
 
-@detector("performance_trend", signal="performance")
+@detector("performance_trend", signal="performance", daily=True)
 def judge(window: OutcomeWindow) -> list[Finding]:
     """How far below the baseline's the metric will be in 7 days, if it is found to fall.
 

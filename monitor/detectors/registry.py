@@ -41,7 +41,8 @@ class Detector:
     The function gets an `InputWindow` for the signals data_drift and prediction_drift, an
     `OutcomeWindow` for performance, and returns one finding for each subject. `answers` says of a
     baseline whether it holds what the question needs; else the question isn't asked at all. One
-    that `sums_up` gets what the other detectors of its signal say of the window, too.
+    that `sums_up` gets what the other detectors of its signal say of the window, too. A `daily`
+    one is asked of the first window after a day has ended.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Detector:
     question: Question
     answers: Callable[[Baseline | None], bool] = _always
     sums_up: bool = False
+    daily: bool = False
 
     def judge(self, window: Window, said: Sequence[Finding] | None = None) -> list[Finding]:
         """One finding for each subject; one for the model where nothing can be asked.
@@ -79,6 +81,7 @@ def detector(
     signal: Signal,
     answers: Callable[[Baseline | None], bool] = _always,
     sums_up: bool = False,
+    daily: bool = False,
 ) -> Callable[[Q], Q]:
     """Register the decorated function as detector `name`, which may sum up what others say.
 
@@ -97,7 +100,7 @@ def detector(
                 f"detector {name!r} in {question.__module__} is already defined in "
                 f"{taken.question.__module__}; choose another name"
             )
-        _detectors[name] = Detector(name, signal, question, answers, sums_up)
+        _detectors[name] = Detector(name, signal, question, answers, sums_up, daily)
         return question
 
     return register

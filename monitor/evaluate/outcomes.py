@@ -305,6 +305,8 @@ class OutcomeWindows:
         revision = ends[end] = ends.get(end, -1) + 1
         days.told(age, end)
         for found in detectors_for("performance"):
+            if found.daily and window.days is None:
+                continue
             findings: tuple[Finding, ...]
             if whole and full:
                 findings = (inconclusive(found.name, full, predictions),)
@@ -317,9 +319,6 @@ class OutcomeWindows:
                 elif total.ours:
                     why = f"predictions before {rfc3339(self.whole_from)} are in windows of before"
                 findings = (not_judged(found.name, why, predictions),)
-            if not findings:
-                # A trend is told once a day, and has nothing to say in between.
-                continue
             yield Judged(
                 found.name, version, start, end, findings, predictions, revision, limit,
                 decidable=covered, settled=age == len(self.ages) - 1,

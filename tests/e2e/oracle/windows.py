@@ -482,9 +482,9 @@ def _performance(model: Model, rows: Sequence[Row]) -> Iterator[Judgement]:
                 midnight = end - end % DAY
                 for name in _OF_LABELS:
                     said = _unjudgeable(model, len(mine), version)
+                    if name == "performance_trend" and midnight <= ended.get((version, n), 0):
+                        continue
                     if not said and name == "performance_trend":
-                        if midnight <= ended.get((version, n), 0):
-                            continue
                         of_version = [row for row in rows if row.version == version]
                         said = [_trend(model, of_version, age, midnight)]
                     elif not said and name == "label_coverage":
