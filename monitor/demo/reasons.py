@@ -27,6 +27,9 @@ def reason(row: Fired, stream: Traffic, march: Traffic) -> str:
         return f"{row.highest:.0f} features at once unlike March's on {on}, told as one finding"
     if row.subject == "performance":
         return _performance(worst, march, on)
+    if row.subject == "labels":
+        now, then = (float(t.flights.labelled.mean()) for t in (worst, march))
+        return f"{now:.0%} have landed, and have a label, on {on}; {then:.0%} in March"
     if not row.subject.startswith(_FEATURE):
         now, then = (float((t.scores >= 0.5).mean()) for t in (worst, march))
         return f"{now:.0%} foretold late on {on}; {then:.0%} in March"

@@ -54,8 +54,8 @@ def judge(window: OutcomeWindow) -> list[Finding]:
         return [_finding(window, statistics, "insufficient_data", why)]
     if settled and exceeds(needed, coverage):
         why = (
-            f"{percent(coverage)} {within}, {percent(needed)} needed: how well the model does is "
-            "not known. Are labels published, and under the ids of their predictions?"
+            f"{coverage:.3f} {within}, {needed:.3f} needed: how well the model does is not known. "
+            "Are labels published, and under the ids of their predictions?"
         )
         short = needed - coverage
         return [_finding(window, statistics, severe, why, "coverage_shortfall", short, 0.0)]

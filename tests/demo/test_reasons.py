@@ -91,6 +91,13 @@ def test_performance_is_told_beside_how_many_landed_late(
     assert reason(row, disturbed, march) == expected
 
 
+def test_labels_that_lack_are_flights_that_never_landed(disturbed: Traffic, march: Traffic) -> None:
+    row = fired("label_coverage", "labels", "coverage_drop", ms(12, 14))
+    now = disturbed.flights.labelled[on(disturbed, ms(12, 14))].mean()
+    assert now < 0.9 < march.flights.labelled.mean()
+    assert reason(row, disturbed, march).startswith(f"{now:.0%} have landed, ")
+
+
 def test_there_is_a_reason_for_all_that_fires(
     rehearsed: Rehearsed, disturbed: Traffic, march: Traffic
 ) -> None:
