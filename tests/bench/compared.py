@@ -10,6 +10,7 @@ import json
 import subprocess
 import sys
 import venv
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +32,10 @@ PROGRAMS = {
 }
 
 
-def environments(folder: Path, console: Console) -> dict[str, Path]:
+def environments(folder: Path, console: Console, names: Iterable[str]) -> dict[str, Path]:
     """The Python of each peer's environment; made where it isn't there, or asks for others."""
     found = {}
-    for wanted in sorted(HERE.glob("*.txt")):
+    for wanted in (HERE / f"{name}.txt" for name in sorted(names)):
         home = folder / wanted.stem
         python, made = home / "bin" / "python", home / "made.txt"
         if not made.exists() or made.read_text() != wanted.read_text():

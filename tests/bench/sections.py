@@ -145,7 +145,8 @@ def _cost(figures: Figures, options: argparse.Namespace, setups: dict[str, Setup
 
 def _compared(figures: Figures, options: argparse.Namespace) -> None:
     """Drift of columns in memory, beside other projects."""
-    pythons = compared.environments(options.peers, figures.console)
+    names = {peer for _, _, peer in compared.PROGRAMS.values() if peer}
+    pythons = compared.environments(options.peers, figures.console, names)
     with tempfile.TemporaryDirectory(prefix="watchkeeper-bench-") as folder:
         data = Path(folder, "data.npz")
         compared.write_data(data)
@@ -188,7 +189,8 @@ def _latency(figures: Figures, options: argparse.Namespace) -> None:
 
 def _detection(figures: Figures, options: argparse.Namespace) -> None:
     """Who raises how many false alarms, and finds drift how soon: no speed, so one round."""
-    pythons = compared.environments(options.peers, figures.console)
+    names = {environment for environment, _ in detection.PEERS.values()}
+    pythons = compared.environments(options.peers, figures.console, names)
     for part in (detection.rows, detection.days, detection.flights, detection.loans):
         part(figures, pythons)
 
