@@ -47,7 +47,7 @@ def zombie(mark: str, flush: str) -> None:
 
     send, flushes = Owner._send, 0
 
-    async def enqueue(self: Owner, changed: Any, sent: list[Any]) -> None:
+    async def enqueue(self: Owner, changed: Any, sent: list[Any]) -> int:
         nonlocal flushes
         if not _tells(self, changed) or Path(mark).exists():
             return await send(self, changed, sent)
@@ -57,11 +57,12 @@ def zombie(mark: str, flush: str) -> None:
         size, accumulator._batch_size = accumulator._batch_size, 16 * 2**20
         asyncio.get_running_loop().call_soon(yielded.append, True)
         try:
-            await send(self, changed, sent)
+            last = await send(self, changed, sent)
         finally:
             accumulator._batch_size = size
         if flushes >= int(flush) and not yielded and _once(Path(mark)):
             os.kill(os.getpid(), signal.SIGSTOP)
+        return last
 
     Owner._send = enqueue  # type: ignore[method-assign]
 
@@ -107,10 +108,10 @@ def die(moment: str, mark: str, flush: str) -> None:
 
     send, commit, flushes = Owner._send, AIOKafkaProducer.commit_transaction, 0
 
-    async def count(self: Owner, changed: Any, sent: list[Any]) -> None:
+    async def count(self: Owner, changed: Any, sent: list[Any]) -> int:
         nonlocal flushes
         flushes += bool(changed.outputs)
-        await send(self, changed, sent)
+        return await send(self, changed, sent)
 
     async def or_die(self: AIOKafkaProducer) -> None:
         if moment == "after":

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from tests.e2e.oracle import expected
 from tests.e2e.oracle.setting import Floats
-from tests.stats.oracles import estimates
 
 #: Labels that a cell of scores should hold, and how many it needs to say anything.
 WANTED, LEAST = 30, 10
@@ -54,7 +54,7 @@ def estimate(
 
     current = np.array([float(s) for s in now if s is not None])
     sides = counted(current), counted(scores), counted(scores[known]), counted(scores[hits])
-    found = estimates.expected(*sides, estimates.accuracy)
+    found = expected.expected(*sides, expected.accuracy)
     if found is not None:
         assert not math.isnan(found["value"])
         values = (found["value"], found["reference"], list(found["interval"]))
