@@ -279,7 +279,9 @@ def _due(owner: Owner, now: float, least_s: float, durable_s: float) -> bool:
         return False
     if owner.logic.urgent and since >= URGENT_S:
         return True
-    if owner.pending and since >= max(DIRTY_S, durable_s):
+    # At half of what may be pending, so that the stream need not wait for it.
+    full = owner.held >= PENDING_BYTES // 2
+    if owner.pending and since >= (DIRTY_S if full else max(DIRTY_S, durable_s)):
         return True
     return _beats(owner, now)
 

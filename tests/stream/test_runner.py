@@ -774,21 +774,23 @@ def test_flushes_of_a_stage_together_take_a_fifth_of_the_time() -> None:
 
 
 @pytest.mark.parametrize(
-    ("since", "least", "durable", "urgent", "pending", "beat", "due"),
+    ("since", "least", "durable", "urgent", "pending", "held", "beat", "due"),
     [
-        (0.3, 0.0, 0.0, True, 0, 0.0, True),
-        (0.1, 0.0, 0.0, True, 0, 0.0, False),  # boundaries that follow closely share a flush
-        (0.3, 0.0, 0.0, False, 3, 0.0, False),
-        (1.1, 0.0, 0.0, False, 3, 0.0, True),
-        (1.1, 0.0, 0.0, False, 0, 0.0, False),
-        (2.4, 2.5, 9.0, True, 3, 9.0, False),
-        (2.6, 2.5, 9.0, True, 3, 9.0, True),
-        (2.4, 0.5, 2.5, True, 3, 0.0, True),  # somebody waits
-        (2.4, 0.5, 2.5, False, 3, 0.0, False),
-        (2.6, 0.5, 2.5, False, 3, 0.0, True),
-        (5.2, 0.5, 9.0, False, 3, 5.2, True),  # a heartbeat makes all durable
-        (4.0, 0.0, 0.0, False, 0, 4.9, False),
-        (4.0, 0.0, 0.0, False, 0, 5.1, True),
+        (1.1, 0.5, 9.0, False, 3, module.PENDING_BYTES // 2, 0.0, True),  # before it is too much
+        (1.1, 1.5, 9.0, False, 3, module.PENDING_BYTES // 2, 0.0, False),
+        (0.3, 0.0, 0.0, True, 0, 0, 0.0, True),
+        (0.1, 0.0, 0.0, True, 0, 0, 0.0, False),  # boundaries that follow closely share a flush
+        (0.3, 0.0, 0.0, False, 3, 0, 0.0, False),
+        (1.1, 0.0, 0.0, False, 3, 0, 0.0, True),
+        (1.1, 0.0, 0.0, False, 0, 0, 0.0, False),
+        (2.4, 2.5, 9.0, True, 3, 0, 9.0, False),
+        (2.6, 2.5, 9.0, True, 3, 0, 9.0, True),
+        (2.4, 0.5, 2.5, True, 3, 0, 0.0, True),  # somebody waits
+        (2.4, 0.5, 2.5, False, 3, 0, 0.0, False),
+        (2.6, 0.5, 2.5, False, 3, 0, 0.0, True),
+        (5.2, 0.5, 9.0, False, 3, 0, 5.2, True),  # a heartbeat makes all durable
+        (4.0, 0.0, 0.0, False, 0, 0, 4.9, False),
+        (4.0, 0.0, 0.0, False, 0, 0, 5.1, True),
     ],
 )
 def test_when_a_flush_is_due(
@@ -797,6 +799,7 @@ def test_when_a_flush_is_due(
     durable: float,
     urgent: bool,
     pending: int,
+    held: int,
     beat: float,
     due: bool,
 ) -> None:
@@ -805,6 +808,7 @@ def test_when_a_flush_is_due(
         flushed_at=now - since,
         logic=SimpleNamespace(urgent=urgent),
         pending=[None] * pending,
+        held=held,
         stage=STAGE,
         heartbeat_at=now - beat,
     )
