@@ -8,6 +8,8 @@ covers.
 from collections.abc import Mapping
 from typing import Literal
 
+from monitor.registry.specs import DataDriftSpec, PredictionDriftSpec
+
 Share = Literal["inputs", "outputs", "performance", "segments"]
 SHARES: Mapping[Share, float] = {
     "inputs": 0.4,
@@ -28,6 +30,12 @@ def level(false_alarms: float, share: Share, look_ms: int, lengths: int = 1) -> 
     0.0005555555555555556
     """
     return min(1.0, false_alarms * SHARES[share] * look_ms / MONTH_MS / lengths)
+
+
+def drift_level(signal: DataDriftSpec | PredictionDriftSpec, size_ms: int) -> float:
+    """The same of the columns of inputs, or of outputs, in windows of one of a signal's lengths."""
+    share: Share = "inputs" if isinstance(signal, DataDriftSpec) else "outputs"
+    return level(signal.false_alarms, share, size_ms, len(signal.windows))
 
 
 def found(p_values: Mapping[str, float], alpha: float) -> set[str]:

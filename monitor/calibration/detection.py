@@ -20,8 +20,10 @@ MERGED = (1, 2, 4, 8)
 PART = 20
 #: The windows that any scale needs, the present one included.
 SUMMED = max(*SCALES, *MERGED)
-#: How many looks are kept: of what was found in so many in succession, each needs its own.
-LOOKS = SUMMED + 8
+#: Found in so many windows in succession, even a small drift is told to somebody.
+LASTING = 8
+#: How many looks are kept: each of those in succession needs its own.
+LOOKS = SUMMED + LASTING
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +31,18 @@ class Detected:
     """What a look says of one column.
 
     `p_value` is the least over all scales and scores, each in the measure of its part: it is
-    compared with the level that the column has alone. It is None where nothing can be told, and
+    compared with `level`, which the column has alone. It is None where nothing can be told, and
     `why` says why; `windows` is the scale that it is from. `gross` says that the last window alone
     lay beyond anything usual, `lasting` that the one before did so too.
     """
 
-    found: bool
-    p_value: float | None
-    path: Path | None
-    windows: int
-    gross: bool = False
-    lasting: bool = False
+    level: float
+    gross: bool
+    lasting: bool
+    found: bool = False
+    p_value: float | None = None
+    path: Path | None = None
+    windows: int = 0
     why: str = ""
 
 
@@ -71,12 +74,12 @@ def lasting(usual: Usual, windows: Sequence[Counts], alpha: float, times: int) -
 def _one(usual: Usual, windows: Sequence[Counts], alpha: float) -> Detected:
     gross = len(windows) > 0 and usual.gross(windows[-1])
     lasting = gross and len(windows) > 1 and usual.gross(windows[-2])
+    seen = Detected(alpha, gross, lasting)
     if usual.path == "rows":
         p, scale = _by_rows(usual, windows)
-        return Detected(False, p, "rows", scale, gross, lasting)
+        return replace(seen, p_value=p, path="rows", windows=scale)
     if usual.path is None:
-        why = f"the baseline has {usual.windows} windows of its own"
-        return Detected(False, None, None, 0, gross, lasting, why)
+        return replace(seen, why=f"the baseline has {usual.windows} windows of its own")
     levels = usual.levels(alpha)
     if not any(levels):
         why = (
@@ -84,9 +87,9 @@ def _one(usual: Usual, windows: Sequence[Counts], alpha: float) -> Detected:
             f"{max(ranks.cautious_correlation for ranks in usual.ranks):.2f}, reach no level of "
             f"{alpha:.1g}"
         )
-        return Detected(False, None, None, 0, gross, lasting, why)
+        return replace(seen, why=why)
     p, scale = _by_windows(usual, windows, levels)
-    return Detected(False, p, "windows", scale, gross, lasting)
+    return replace(seen, p_value=p, path="windows", windows=scale)
 
 
 def _by_rows(usual: Usual, windows: Sequence[Counts]) -> tuple[float | None, int]:

@@ -8,7 +8,7 @@ import numpy as np
 from monitor.baselines.baseline import Baseline
 from monitor.baselines.history import ENOUGH, LEAST, History
 from monitor.baselines.own_windows import OwnWindows
-from monitor.calibration.budget import level
+from monitor.calibration.budget import drift_level
 from monitor.calibration.reach import reach
 from monitor.cli._summary import bytes_text
 from monitor.events.timestamps import rfc3339
@@ -82,11 +82,9 @@ def _reach(
         )
     if isinstance(signal, DataDriftSpec):
         subjects = [f"feature/{name}" for name in baseline.features if signal.judges(name)]
-        share = level(signal.false_alarms, "inputs", size, len(signal.windows))
     else:
         subjects = [one for one in ("prediction", "score") if one in baseline.layout]
-        share = level(signal.false_alarms, "outputs", size, len(signal.windows))
-    found = reach(baseline, own, subjects, share, signal.min_samples)
+    found = reach(baseline, own, subjects, drift_level(signal, size), signal.min_samples)
     parts = [
         f"{len(names)} of {len(subjects)} columns by {what}"
         for names, what in ((found.rows, "rows"), (found.windows, "whole windows"))

@@ -7,9 +7,10 @@ chance explains. The article's own figures and verdicts stand beside (`plain_*`)
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from monitor.calibration.detection import Detected, detect, lasting
+from monitor.calibration.detection import LASTING, Detected, detect, lasting
 from monitor.detectors.comparison import Comparison
 from monitor.detectors.features import ColumnCounts
 from monitor.detectors.finding import Detection, Finding, Grade, Verdict
@@ -20,9 +21,6 @@ from monitor.registry.specs import Thresholds
 from monitor.stats.coarse import coarse
 from monitor.stats.effect import Effect, effect
 
-#: Found in so many windows in succession, even a small drift is told to somebody.
-LASTING = 8
-
 
 @dataclass(frozen=True, slots=True)
 class Reality:
@@ -30,8 +28,6 @@ class Reality:
 
     detected: Detected
     effect: Effect | None
-    #: The level that the column has alone.
-    level: float
     false_alarms: float
     dispersion: float
     #: Whether it was found in each of the last windows, this one included.
@@ -46,7 +42,7 @@ class Reality:
             found=one.found if known else None,
             path=one.path,
             p_value=one.p_value,
-            level=self.level,
+            level=one.level,
             windows=one.windows,
             gross=one.gross,
             false_alarms=self.false_alarms,
@@ -55,12 +51,11 @@ class Reality:
         )
 
 
-def realities(calibrated: Calibrated, columns: list[ColumnCounts]) -> dict[str, Reality]:
+def realities(calibrated: Calibrated, columns: Sequence[ColumnCounts]) -> dict[str, Reality]:
     """What is known of the columns of one window that are judged together."""
     subjects = [column.subject for column in columns if column.subject in calibrated.usual]
     looks = {subject: calibrated.looks.get(subject, ()) for subject in subjects}
     found = detect(calibrated.usual, looks, calibrated.alpha)
-    level = calibrated.alpha / max(1, len(subjects))
     known: dict[str, Reality] = {}
     for column in columns:
         one = found.get(column.subject)
@@ -71,10 +66,9 @@ def realities(calibrated: Calibrated, columns: list[ColumnCounts]) -> dict[str, 
         known[column.subject] = Reality(
             one,
             effect(current, usual.reference, usual.dispersion),
-            level,
             calibrated.false_alarms,
             usual.dispersion,
-            one.found and lasting(usual, looks[column.subject], level, LASTING),
+            one.found and lasting(usual, looks[column.subject], one.level, LASTING),
         )
     return known
 
@@ -91,8 +85,8 @@ def judge_calibrated(
     size, one = reality.effect, reality.detected
     name = subject.removeprefix("feature/")
     if size is None:
-        verdict, text = _unknown(), f"{name}: nothing to compare with in the reference"
-        return _finding(detector, subject, compared, reality, verdict, None, text)
+        text = f"{name}: nothing to compare with in the reference"
+        return _finding(detector, subject, compared, reality, "inconclusive", None, text)
     graded = _capped(grade(size.corrected, limits), size, limits)
     limit = limit_told(size.corrected, limits)
     expected = size.psi - size.corrected
@@ -106,10 +100,6 @@ def judge_calibrated(
     )
 
 
-def _unknown() -> Verdict:
-    return "inconclusive"
-
-
 def _verdict(graded: Grade, one: Detected, reality: Reality) -> Verdict:
     if one.found or one.lasting:
         return "medium" if graded == "low" and reality.lasts else graded
@@ -117,7 +107,7 @@ def _verdict(graded: Grade, one: Detected, reality: Reality) -> Verdict:
         # Once may be a storm; twice in a row is an alarm.
         return graded if rank(graded) <= rank("medium") else "medium"
     if one.path is None:
-        return _unknown()
+        return "inconclusive"
     return "low"
 
 
@@ -133,9 +123,9 @@ def _why(one: Detected, reality: Reality) -> str:
     budget = f"{reality.false_alarms:g} {alarms} a model-month"
     if one.found and one.p_value is not None:
         over = "this window" if one.windows == 1 else f"the last {one.windows} windows"
-        text = f"Real: p {chance(one.p_value)} of {over}, level {chance(reality.level)}"
-        lasting = f"; found {LASTING} times in a row" if reality.lasts else ""
-        return f"{text} ({budget}){lasting}."
+        text = f"Real: p {chance(one.p_value)} of {over}, level {chance(one.level)}"
+        again = f"; found {LASTING} times in a row" if reality.lasts else ""
+        return f"{text} ({budget}){again}."
     if one.gross:
         again = ", as the one before" if one.lasting else ""
         return f"This window is twice as unlike the reference as any of the baseline's own{again}."
@@ -146,7 +136,7 @@ def _why(one: Detected, reality: Reality) -> str:
         )
     if one.p_value is None:
         return "Too few windows have been looked at to tell it from chance."
-    return f"Within chance: p {chance(one.p_value)}, level {chance(reality.level)} ({budget})."
+    return f"Within chance: p {chance(one.p_value)}, level {chance(one.level)} ({budget})."
 
 
 def _finding(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from monitor.detectors.calibrated import realities
-from monitor.detectors.distribution import judge_distribution
-from monitor.detectors.explained import explained
+from monitor.detectors.distribution import judge_columns
 from monitor.detectors.features import judged_features, lacking
 from monitor.detectors.finding import Finding
 from monitor.detectors.registry import detector
@@ -20,19 +18,5 @@ def judge(window: InputWindow) -> list[Finding]:
     spec = window.spec.data_drift
     if spec is None:
         return []
-    features = list(judged_features(window))
-    known = realities(window.calibrated, features) if window.calibrated else {}
-    found = [
-        judge_distribution(
-            "data_drift",
-            feature.subject,
-            feature.current,
-            feature.reference,
-            feature.grid,
-            thresholds=spec.thresholds,
-            min_samples=spec.min_samples,
-            reality=known.get(feature.subject),
-        )
-        for feature in features
-    ]
-    return explained(found, features, window.calibrated) + lacking("data_drift", "psi", window)
+    found = judge_columns("data_drift", window, list(judged_features(window)), spec)
+    return found + lacking("data_drift", "psi", window)

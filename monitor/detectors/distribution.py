@@ -2,17 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 
-from monitor.detectors.calibrated import Reality, judge_calibrated
+from monitor.detectors.calibrated import Reality, judge_calibrated, realities
 from monitor.detectors.comparison import Comparison, Measure, compare_column
+from monitor.detectors.explained import explained
+from monitor.detectors.features import ColumnCounts
 from monitor.detectors.finding import Finding
 from monitor.detectors.severity import grade, limit_told, rank
+from monitor.detectors.window import InputWindow
 from monitor.detectors.wording import against, count, moved, share_of, small
-from monitor.registry.specs import JS_DIVERGENCE, PSI, Thresholds
+from monitor.registry.specs import (
+    JS_DIVERGENCE,
+    PSI,
+    DataDriftSpec,
+    PredictionDriftSpec,
+    Thresholds,
+)
 from monitor.stats.grid import Counts, Grid
 
 _DEFAULTS = {"psi": PSI, "js_divergence": JS_DIVERGENCE}
+
+
+def judge_columns(
+    detector: str,
+    window: InputWindow,
+    columns: Sequence[ColumnCounts],
+    spec: DataDriftSpec | PredictionDriftSpec,
+    with_js: Collection[str] = (),
+) -> list[Finding]:
+    """Judge columns of a window together, and explain what has moved.
+
+    Of the subjects `with_js` the JS divergence is graded too.
+    """
+    known = realities(window.calibrated, columns) if window.calibrated else {}
+    found = [
+        judge_distribution(
+            detector,
+            column.subject,
+            column.current,
+            column.reference,
+            column.grid,
+            thresholds=spec.thresholds,
+            min_samples=spec.min_samples,
+            with_js=column.subject in with_js,
+            reality=known.get(column.subject),
+        )
+        for column in columns
+    ]
+    return explained(found, columns, window.calibrated)
 
 
 def judge_distribution(

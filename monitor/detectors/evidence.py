@@ -35,6 +35,23 @@ def level_of(
     return level(spec.false_alarms, "performance", every_ms or hop, lengths) / (ages * QUESTIONS)
 
 
+def by_rows(
+    spec: PerformanceSpec, alpha: float, found: bool, p_value: float | None, windows: int = 1
+) -> Detection:
+    """What an event tells of a test of labelled rows, over so many windows or days."""
+    return Detection(
+        found=found,
+        path="rows",
+        p_value=p_value,
+        level=alpha,
+        windows=windows,
+        gross=False,
+        false_alarms=spec.false_alarms,
+        corrected=None,
+        lower=None,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Fall:
     """What is known of the baseline's metric minus the window's, at one level.
@@ -74,17 +91,7 @@ class Fall:
 
     def detection(self, found: bool, p_value: float | None, spec: PerformanceSpec) -> Detection:
         """The same as an event tells it, of a detector that found it, or not, with its p-value."""
-        return Detection(
-            found=found,
-            path="rows",
-            p_value=p_value,
-            level=self.level,
-            windows=1,
-            gross=False,
-            false_alarms=spec.false_alarms,
-            corrected=None,
-            lower=None,
-        )
+        return by_rows(spec, self.level, found, p_value)
 
     def told(self, drop: float) -> str:
         """The evidence in words, as it stands after the number of rows."""

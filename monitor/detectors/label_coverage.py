@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from monitor.detectors.evidence import level_of
+from monitor.detectors.evidence import by_rows, level_of
 from monitor.detectors.finding import Detection, Finding, Grade, Statistics, Verdict
 from monitor.detectors.outcomes import age
 from monitor.detectors.registry import detector
@@ -76,10 +76,7 @@ def judge(window: OutcomeWindow) -> list[Finding]:
     if fall > 0 and p_value is not None:
         size = against(fall, SMALL) if found else f"{fall:.3f}, which chance explains"
         why = f"{change}: {size} (n={count(rows)}; p {chance(p_value)}, level {alpha:.1e})."
-    detection = Detection(
-        found=found, path="rows", p_value=p_value, level=alpha, windows=1, gross=False,
-        false_alarms=spec.false_alarms, corrected=None, lower=None,
-    )  # fmt: skip
+    detection = by_rows(spec, alpha, found, p_value)
     verdict = severe if found and exceeds(fall, SMALL) else "low"
     statistics |= {"found": float(found), "level": alpha}
     return [

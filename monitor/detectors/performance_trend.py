@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from monitor.detectors.evidence import level_of
-from monitor.detectors.finding import Detection, Finding, Statistics
+from monitor.detectors.evidence import by_rows, level_of
+from monitor.detectors.finding import Finding, Statistics
 from monitor.detectors.outcomes import SUBJECT, age, measure, positive_index
 from monitor.detectors.registry import detector
 from monitor.detectors.severity import exceeds
@@ -86,17 +86,7 @@ def judge(window: OutcomeWindow) -> list[Finding]:
             statistics=run.statistics
             | {"found": float(found), "level": alpha, "days_to_limit": crossing},
             message=text,
-            detection=Detection(
-                found=found,
-                path="rows",
-                p_value=run.p_value,
-                level=alpha,
-                windows=len(run.days),
-                gross=False,
-                false_alarms=spec.false_alarms,
-                corrected=None,
-                lower=None,
-            ),
+            detection=by_rows(spec, alpha, found, run.p_value, len(run.days)),
         )
     ]
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from monitor.detectors.calibrated import realities
-from monitor.detectors.distribution import judge_distribution
-from monitor.detectors.explained import explained
+from monitor.detectors.distribution import judge_columns
 from monitor.detectors.features import column_counts
 from monitor.detectors.finding import Finding
 from monitor.detectors.registry import detector
@@ -38,19 +36,4 @@ def judge(window: InputWindow) -> list[Finding]:
             )
         ]
     columns = [column_counts(window, subject) for subject in subjects]
-    known = realities(window.calibrated, columns) if window.calibrated else {}
-    found = [
-        judge_distribution(
-            "prediction_drift",
-            column.subject,
-            column.current,
-            column.reference,
-            column.grid,
-            thresholds=spec.thresholds,
-            min_samples=spec.min_samples,
-            with_js=column.subject == "prediction",
-            reality=known.get(column.subject),
-        )
-        for column in columns
-    ]
-    return explained(found, columns, window.calibrated)
+    return judge_columns("prediction_drift", window, columns, spec, with_js=("prediction",))

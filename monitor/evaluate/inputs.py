@@ -11,13 +11,12 @@ the same: how far the worker was, and when it flushed, makes no difference. Sile
 provisional: what has not come may still come.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Literal
 
 import msgspec
 
-from monitor.calibration.budget import Share
 from monitor.detectors.finding import Finding
 from monitor.detectors.inputs import parts
 from monitor.detectors.registry import detectors_for
@@ -35,7 +34,6 @@ from monitor.panes.messages import END, UNHEARD
 from monitor.registry.specs import DataDriftSpec, PredictionDriftSpec, WindowSpec
 
 Signal = Literal["data_drift", "prediction_drift"]
-SHARES: Mapping[Signal, Share] = {"data_drift": "inputs", "prediction_drift": "outputs"}
 
 
 class InputCursor(msgspec.Struct, array_like=True, frozen=True):
@@ -200,7 +198,7 @@ class InputWindows:
         calibrated = None
         if rows and not full and (spec := self._spec) is not None:
             calibrated = self.looks.calibrated(
-                version, total, end, self.model.at(start), spec, SHARES[self.signal], early=early
+                version, total, end, self.model.at(start), spec, early=early
             )
         window = InputWindow(
             spec=self.model.spec,

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from monitor.calibration.budget import Share, level
+from monitor.calibration.budget import drift_level
 from monitor.calibration.detection import LOOKS
 from monitor.calibration.usual import Usual
 from monitor.detectors.window import Calibrated
@@ -60,7 +60,6 @@ class Looks:
         end: int,
         period: Period,
         spec: DataDriftSpec | PredictionDriftSpec,
-        share: Share,
         *,
         early: bool,
     ) -> Calibrated | None:
@@ -99,8 +98,7 @@ class Looks:
             self._held[version] = period.fingerprint, held
             self.touched.add(version)
             self._forget(end)
-        alpha = level(spec.false_alarms, share, size, len(spec.windows))
-        return Calibrated(usual, seen, alpha, spec.false_alarms, ends, size)
+        return Calibrated(usual, seen, drift_level(spec, size), spec.false_alarms, ends, size)
 
     def _forget(self, end: int) -> None:
         """Drop versions that have not been looked at for long."""
